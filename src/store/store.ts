@@ -1,0 +1,68 @@
+import type { KeyvStorageAdapter } from 'keyv'
+
+/** One row to write. `expires` is in milliseconds since the epoch; everything stored expires. */
+export type Write =
+  | {
+      readonly op: 'set'
+      readonly key: string
+      readonly value: string
+      readonly expires: number
+      /** Names of the lists this row appears in (`grants:account:ada`), replaced with the row. */
+      readonly indexes?: readonly string[]
+    }
+  | { readonly op: 'delete'; readonly key: string }
+  | ({ readonly op: 'swap' } & Swap)
+
+/** Compare and set: writes `next` only where `expected` stands; `expected` undefined: only where nothing stands. */
+export type Swap = {
+  readonly key: string
+  readonly expected: string | undefined
+  readonly next: string
+  readonly expires: number
+  readonly indexes?: readonly string[]
+}
+
+export type Page = {
+  readonly rows: readonly { readonly key: string; readonly value: string }[]
+  /** Give it back to read on; undefined at the end. */
+  readonly cursor: string | undefined
+}
+
+/** The push channel between the processes that share a store. */
+export type Channel = {
+  /** False from the second missed heartbeat until the next one arrives. */
+  healthy(): boolean
+  /** Seconds from `publish` to delivery, of the last message that came through. */
+  lag(): number
+}
+
+/**
+ * What a store must do: Keyv's storage adapter (values are strings, `expires` is absolute, in ms)
+ * and the steps that Keyv lacks and OAuth needs. Every call has a deadline; every failure rejects with
+ * `StoreUnavailable` and nothing is ever emitted, so that an outage cannot look like an unknown token.
+ */
+export interface Store extends KeyvStorageAdapter {
+  /** Atomic compare and set; false where another value stands. */
+  swap(swap: Swap): Promise<boolean>
+  /**
+   * All of the writes and messages, or none. False, with nothing written, when a swap lost.
+   * Durable when it resolves. `publish` is delivered to every process on the store, this one included.
+   */
+  batch(writes: readonly Write[], publish?: readonly string[]): Promise<boolean>
+  /** Live rows of an index, oldest first. Never a scan. `limit` at most 1000. */
+  list(index: string, options?: { cursor?: string; limit?: number }): Promise<Page>
+  publish(message: string): Promise<void>
+  /** Every message published by any process from now on. Returns the way to stop. */
+  subscribe(listener: (message: string) => void): () => void
+  readonly channel: Channel
+  /** Resolves when the store answers. */
+  ping(): Promise<void>
+  /** Deletes at most `limit` expired rows; resolves to how many. */
+  purge(limit: number): Promise<number>
+  close(): Promise<void>
+}
+
+/** The store did not answer, or could not do what was asked: 503, never 401, never through. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}

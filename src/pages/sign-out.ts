@@ -1,0 +1,23 @@
+import { displayed } from './displayed.ts'
+import { hiddenFields } from './form.ts'
+import { html } from './html.ts'
+import { page } from './page.ts'
+
+/** Asks before the session ends: posts the hidden fields to `action`. */
+export const signOutPage = (p: {
+  readonly action: string
+  readonly hidden: Readonly<Record<string, string>>
+  readonly person: { readonly name: string; readonly username: string }
+  /** Where to go instead. */
+  readonly cancel?: string
+}): string =>
+  page({
+    title: 'Sign out?',
+    main: html`<h1>Sign out?</h1>
+<p>You are signed in as ${displayed(p.person.name)} (${displayed(p.person.username)}).</p>
+<form method="post" action="${p.action}">
+${hiddenFields(p.hidden)}
+<button type="submit">Sign out</button>
+${p.cancel !== undefined && html`<a href="${p.cancel}">Stay signed in</a>`}
+</form>`,
+  })

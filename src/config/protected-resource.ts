@@ -1,0 +1,57 @@
+import type { Config, RouteSettings } from './config.ts'
+
+/** What RFC 9728 publishes of one protected host and path. */
+export type ProtectedResource = {
+  /** The resource identifier: an absolute URL without `/*` (RFC 9728 §1.2). */
+  readonly resource: string
+  readonly metadata_url: string
+  readonly well_known_path: string
+  /** The route's own host; undefined: any. */
+  readonly host?: string
+  /** Every scope that some method of this host and path asks for, in the order of the routes. */
+  readonly scopes: readonly string[]
+}
+
+const WELL_KNOWN = '/.well-known/oauth-protected-resource'
+
+/**
+ * The protected resource of each route that asks for a token. Routes of one host and path share one object;
+ * so do `/orders` and `/orders/*`, whose identifier is the same.
+ */
+export const protectedResources = (
+  config: Pick<Config, 'issuer' | 'routes'>,
+): ReadonlyMap<RouteSettings, ProtectedResource> => {
+  const guarded = config.routes.filter((route) => route.access === 'token')
+  const groups = Map.groupBy(guarded, (route) => `${route.host ?? ''} ${resourcePath(route)}`)
+  const resources = new Map<RouteSettings, ProtectedResource>()
+  for (const routes of groups.values()) {
+    const resource = describe(config.issuer, routes)
+    for (const route of routes) resources.set(route, resource)
+  }
+  return resources
+}
+
+const describe = (issuer: string, routes: readonly RouteSettings[]): ProtectedResource => {
+  const [first] = routes
+  if (first === undefined) throw new Error('a protected resource has a route')
+  const base = baseUrl(issuer, first.host)
+  const path = base.path + resourcePath(first)
+  return {
+    resource: base.origin + path,
+    // RFC 9728 §3.1: the well-known name comes between the host and the path
+    metadata_url: base.origin + WELL_KNOWN + path,
+    well_known_path: WELL_KNOWN + path,
+    ...(first.host === undefined ? {} : { host: first.host }),
+    scopes: [...new Set(routes.flatMap((route) => route.scope?.scopes ?? []))],
+  }
+}
+
+const resourcePath = (route: RouteSettings): string =>
+  route.path === '/' ? '' : route.path.replace(/\/\*$/, '')
+
+// A host of its own is reached through the same listener, hence with the issuer's scheme and port.
+const baseUrl = (issuer: string, host: string | undefined) => {
+  const { protocol, origin, port, pathname } = new URL(issuer)
+  if (host === undefined) return { origin, path: pathname.replace(/\/$/, '') }
+  return { origin: `${protocol}//${host}${port === '' ? '' : `:${port}`}`, path: '' }
+}

@@ -1,4 +1,5 @@
 import pino from 'pino'
+import { describeError } from './describe-error.ts'
 
 /** Structured logging: one JSON line an event, the event's name first. Never a secret among the fields. */
 export type Log = {
@@ -97,12 +98,4 @@ const plainErrors = (fields: LogFields | undefined): LogFields => {
       value instanceof Error ? describeError(value) : value,
     ]),
   )
-}
-
-/** `message (CODE) < message of the cause …`, at most four deep. */
-export const describeError = (error: unknown, depth = 0): string => {
-  if (!(error instanceof Error)) return String(error)
-  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
-  const cause = error.cause && depth < 3 ? ` < ${describeError(error.cause, depth + 1)}` : ''
-  return `${error.message}${code}${cause}`
 }

@@ -1,0 +1,66 @@
+import { Command, CommanderError } from 'commander'
+import { configurationFile } from './configuration-file.ts'
+import type { Terminal } from './terminal.ts'
+
+/**
+ * Runs one command line. Resolves to the exit code: 0 done, 1 it failed, 2 it was called wrongly.
+ * Each command is loaded when it is called, so that none waits for another.
+ */
+export const runProgram = async (argv: readonly string[], terminal: Terminal): Promise<number> => {
+  let code = 0
+  const program = new Command('portcullis')
+    .description('OAuth in front of HTTP APIs that know nothing about OAuth')
+    .version(VERSION)
+    .showHelpAfterError('(portcullis --help lists the commands)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+    })
+
+  program
+    .command('start')
+    .description('start the gateway')
+    .option(
+      '-c, --config <file>',
+      'configuration (default: ./portcullis.yaml, then config/portcullis.yaml)',
+    )
+    .action(async (options: { config?: string }) => {
+      code = await (await import('./start.ts')).start(options, terminal)
+    })
+  program
+    .command('check')
+    .description('check a configuration without starting')
+    .argument('[file]', 'configuration (default as for start)')
+    .option('--json', 'print the problems as JSON')
+    .action(async (file: string | undefined, { json = false }: { json?: boolean }) => {
+      const { check } = await import('./check.ts')
+      code = await check(configurationFile(file), { ...terminal, json })
+    })
+  program
+    .command('schema')
+    .description('print the JSON schema of the configuration')
+    .action(async () => {
+      code = await (await import('./schema.ts')).schema(terminal)
+    })
+  program
+    .command('hash-password')
+    .description('read a password from standard input or a prompt and print its argon2id hash')
+    .option('--json', 'print it as JSON')
+    .action(async ({ json = false }: { json?: boolean }) => {
+      code = await (await import('./hash-password.ts')).hashPasswordCommand({ json }, terminal)
+    })
+  for (const child of program.commands)
+    child.exitOverride().showHelpAfterError('(add --help for its options)')
+
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return code
+  } catch (error) {
+    // Commander has told what was wrong; --help and --version also arrive here, with 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    throw error
+  }
+}
+
+const VERSION = '0.1.0'

@@ -1,0 +1,106 @@
+import { resolve } from 'node:path'
+import { systemClock } from '../clock.ts'
+import type { Config } from '../config/config.ts'
+import { formatProblem, loadConfiguration } from '../config/load.ts'
+import { type RunningServer, startServer } from '../server.ts'
+import { type OpenLog, openLog } from '../telemetry/log.ts'
+import { configurationFile } from './configuration-file.ts'
+import type { Terminal } from './terminal.ts'
+
+/**
+ * `portcullis start`: runs until SIGTERM or SIGINT. SIGHUP reads the configuration again.
+ * Resolves to 0 after a clean stop; 1 for a configuration with problems, a stop that a second signal cut short, and an
+ * exception that nobody caught.
+ */
+export const start = async (
+  { config: named }: { config?: string },
+  terminal: Terminal,
+): Promise<number> => {
+  const file = resolve(configurationFile(named))
+  const loaded = await loadConfiguration(file, terminal.env)
+  if ('problems' in loaded) {
+    for (const problem of loaded.problems) terminal.stderr.write(`${formatProblem(problem)}\n`)
+    return 1
+  }
+  const { config, warnings } = loaded
+  const log = openLog(config.log.level)
+  for (const warning of warnings)
+    log.warn('configuration.warning', { problem: formatProblem(warning) })
+
+  const server = await startServer(config, { clock: systemClock, log })
+  const stopped = untilStopped(server, terminal, log)
+  announce(server, config, log)
+  const demo = config.demo ? await startDemo(config, terminal) : undefined
+  await server.warm()
+  const watch = await watchFile(file, terminal, server, log)
+
+  const code = await stopped
+  watch.close()
+  demo?.stop()
+  log.info('stopped')
+  log.flush()
+  return code
+}
+
+const announce = (server: RunningServer, config: Config, log: OpenLog): void => {
+  log.info('listening', {
+    listen: address(server.listen),
+    admin: address(server.admin),
+    issuer: config.issuer,
+    store: config.store.kind,
+    configuration: config.file,
+  })
+  log.flush()
+}
+
+const untilStopped = (server: RunningServer, terminal: Terminal, log: OpenLog): Promise<number> =>
+  new Promise((done) => {
+    let stopping = false
+    const stop = (code: number, idle: number) => {
+      if (stopping) return done(1)
+      stopping = true
+      log.info('stopping')
+      server.stop({ idle }).then(
+        () => done(code),
+        (error: unknown) => {
+          log.error('stop.failed', { error })
+          done(1)
+        },
+      )
+    }
+    terminal.onSignal('SIGTERM', () => stop(0, 1))
+    terminal.onSignal('SIGINT', () => stop(0, 0))
+    terminal.onFailure((kind, error) => {
+      log.error(`process.${kind}`, { error, stack: error instanceof Error ? error.stack : '' })
+      // A rejection that nobody awaited leaves nothing half done; an exception in the open may.
+      if (kind === 'uncaughtException') stop(1, 0)
+    })
+  })
+
+const startDemo = async (config: Config, terminal: Terminal) => {
+  const { startDemoCompanion } = await import('../demo/companion.ts')
+  return startDemoCompanion(config, terminal)
+}
+
+const watchFile = async (file: string, terminal: Terminal, server: RunningServer, log: OpenLog) => {
+  const { watchConfiguration } = await import('../config/reload.ts')
+  const watch = watchConfiguration({
+    file,
+    load: () => loadConfiguration(file, terminal.env),
+    async apply(config) {
+      const waiting = await server.apply(config)
+      log.setLevel(config.log.level)
+      log.info('configuration.applied', waiting.length > 0 ? { needs_restart: waiting } : {})
+    },
+    refuse(problems) {
+      const lines = problems.map(formatProblem)
+      server.report(lines)
+      log.error('configuration.refused', { problems: lines })
+    },
+  })
+  terminal.onSignal('SIGHUP', () => void watch.reload())
+  return watch
+}
+
+const address = ({ host, port }: { host: string; port: number }): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`

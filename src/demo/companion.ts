@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process'
+import { extname } from 'node:path'
+import type { Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import type { Config } from '../config/config.ts'
+
+/**
+ * What makes `npm start` a demo: the orders API in a process of its own, on the port that the configuration names for it,
+ * and a few lines that tell what to try.
+ */
+export const startDemoCompanion = (
+  config: Config,
+  terminal: { readonly stdout: Writable; readonly stderr: Writable },
+): { stop(): void } => {
+  const target = config.upstreams.get('orders')?.targets[0]
+  const api = target === undefined ? undefined : startOrdersApi(new URL(target), terminal.stderr)
+  terminal.stdout.write(invitation(config))
+  return { stop: () => void api?.kill('SIGTERM') }
+}
+
+const startOrdersApi = ({ hostname, port }: URL, stderr: Writable) => {
+  const file = fileURLToPath(new URL(`./orders-api${extname(import.meta.url)}`, import.meta.url))
+  // The open standard input is the leash: the API ends when this process goes, however it goes.
+  const child = spawn(process.execPath, [file, '--host', hostname, '--port', port], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+  })
+  child.stderr.on('data', (chunk: Buffer) => stderr.write(`orders-api: ${chunk}`))
+  child.on('exit', (code, signal) => {
+    if (signal !== 'SIGTERM')
+      stderr.write(`orders-api: ended with ${code ?? signal}; /orders will answer 502\n`)
+  })
+  return child
+}
+
+const invitation = ({ issuer, paths }: Config): string => `
+  Portcullis is up.  Open ${issuer}/demo and walk through the flow,
+  or stay here:
+
+    curl -i ${issuer}/orders                       # 401: no token
+    TOKEN=$(curl -s -u robot:robot-secret -d grant_type=client_credentials \\
+      ${issuer}${paths.oauth}/token | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+    curl -i -H "Authorization: Bearer $TOKEN" ${issuer}/orders     # 200
+
+  Sign in as ada / ada-demo.  Ctrl-C stops everything.
+
+`

@@ -1,0 +1,108 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { Server as NetServer } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Listen } from './config/config.ts'
+import { Mistake } from './mistake.ts'
+
+export type Handlers = {
+  request(req: IncomingMessage, res: ServerResponse): void
+  upgrade?(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** A request that could not be parsed; must answer or destroy. */
+  malformed?(error: NodeJS.ErrnoException, socket: Duplex): void
+}
+
+export type Listener = {
+  /** With the port that was really bound. */
+  readonly address: Listen
+  connections(): Promise<number>
+  /**
+   * Stops accepting, answers the next request of each connection with `Connection: close`, cuts idle connections after
+   * `idle` seconds and whatever is left after `limit` seconds.
+   */
+  drain(options: { idle: number; limit: number }): Promise<void>
+}
+
+/**
+ * Listens. Throws a `Mistake` when the address cannot be bound.
+ * The limits are those of security.md A36 and P22: slow heads are cut, bodies may take as long as they flow.
+ */
+export const openListener = async (listen: Listen, handlers: Handlers): Promise<Listener> => {
+  let draining = false
+  const server = createServer(
+    {
+      headersTimeout: 15_000,
+      requestTimeout: 0,
+      keepAliveTimeout: 75_000,
+      connectionsCheckingInterval: 2_000,
+      shouldUpgradeCallback: (req) =>
+        handlers.upgrade !== undefined && req.headers.upgrade?.toLowerCase() === 'websocket',
+    },
+    (req, res) => {
+      if (draining) res.shouldKeepAlive = false
+      handlers.request(req, res)
+    },
+  )
+  server.maxHeadersCount = 200
+  // The handler asks for the body (100 Continue) only after its checks have passed.
+  server.on('checkContinue', (req, res) => {
+    if (draining) res.shouldKeepAlive = false
+    handlers.request(req, res)
+  })
+  if (handlers.upgrade) server.on('upgrade', handlers.upgrade)
+  if (handlers.malformed) server.on('clientError', handlers.malformed)
+  await bind(server, listen)
+  return {
+    address: { host: listen.host, port: boundPort(server, listen) },
+    connections: () => connections(server),
+    async drain({ idle, limit }) {
+      draining = true
+      stopAccepting(server)
+      const started = performance.now()
+      const elapsed = () => (performance.now() - started) / 1000
+      while ((await connections(server)) > 0 && elapsed() < limit) {
+        if (elapsed() >= idle) server.closeIdleConnections()
+        await new Promise((resolve) => setTimeout(resolve, 25))
+      }
+      server.closeAllConnections()
+    },
+  }
+}
+
+/** `http.Server.close` cuts idle keep-alive connections at once, under a request that was just written; this does not. */
+const stopAccepting = (server: Server): void => {
+  NetServer.prototype.close.call(server)
+}
+
+const connections = (server: Server): Promise<number> =>
+  new Promise((resolve) => {
+    server.getConnections((error, count) => resolve(error ? 0 : count))
+  })
+
+const boundPort = (server: Server, listen: Listen): number => {
+  const address = server.address()
+  return address !== null && typeof address === 'object' ? address.port : listen.port
+}
+
+const bind = (server: Server, listen: Listen): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(bindMistake(error, listen)))
+    server.listen({ host: listen.host, port: listen.port }, () => {
+      server.removeAllListeners('error')
+      resolve()
+    })
+  })
+
+const bindMistake = (error: NodeJS.ErrnoException, { host, port }: Listen): Mistake => {
+  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const why = BIND_FAILURES.get(error.code ?? '') ?? error.message
+  return new Mistake(`cannot listen on ${where}: ${why}`, { cause: error })
+}
+
+const BIND_FAILURES = new Map([
+  [
+    'EADDRINUSE',
+    'another process uses this port; stop that process or change the address in the configuration',
+  ],
+  ['EACCES', 'not permitted; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE)'],
+  ['EADDRNOTAVAIL', 'this machine has no such address'],
+])

@@ -1,0 +1,33 @@
+import { enableCompileCache } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+// Before anything else is loaded. Beside our own dependencies, not in a temporary folder that others may write to.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/portcullis', import.meta.url)))
+
+/** Errors that whoever runs the program can mend: their message is all there is to say. */
+const MENDABLE = new Set(['Mistake', 'StoreRefused'])
+
+const { runProgram } = await import('./cli/program.ts')
+
+try {
+  const code = await runProgram(process.argv.slice(2), {
+    env: process.env,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    onSignal(signal, listener) {
+      process.on(signal, listener)
+      return () => process.off(signal, listener)
+    },
+    onFailure(listener) {
+      process.on('unhandledRejection', (error) => listener('unhandledRejection', error))
+      process.on('uncaughtException', (error) => listener('uncaughtException', error))
+    },
+  })
+  process.exit(code)
+} catch (error) {
+  const mendable = error instanceof Error && MENDABLE.has(error.name)
+  const text = error instanceof Error ? (mendable ? error.message : error.stack) : String(error)
+  process.stderr.write(`portcullis: ${text}\n`)
+  process.exit(1)
+}

@@ -1,0 +1,214 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createAdmin } from './admin/admin.ts'
+import type { Clock } from './clock.ts'
+import type { Config, Listen } from './config/config.ts'
+import { createGateway, type Gateway } from './gateway/gateway.ts'
+import { type Listener, openListener } from './listener.ts'
+import { createMalformed } from './malformed.ts'
+import { createPeerOf } from './peer.ts'
+import { openStores, type Stores } from './store/open.ts'
+import { createAccessLog } from './telemetry/access-log.ts'
+import type { Observe } from './telemetry/exchange.ts'
+import type { Log } from './telemetry/log.ts'
+import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+
+/** A gateway that listens. */
+export type RunningServer = {
+  /** Where it really listens, with the bound port. */
+  readonly listen: Listen
+  readonly admin: Listen
+  /** Resolves when everything that the first requests would load is loaded. */
+  warm(): Promise<void>
+  /** Puts another configuration in force, whole. Resolves to the keys that wait for a restart. */
+  apply(config: Config): Promise<readonly string[]>
+  /** Problems of the configuration file, shown by /readyz while the last good one stays in force. */
+  report(problems: readonly string[]): void
+  /** Drains: idle connections are cut after `idle` seconds, all after the configured `drain` (or `limit`). */
+  stop(options?: { idle?: number; limit?: number }): Promise<void>
+}
+
+type Deps = { readonly clock: Clock; readonly log: Log & { dropped?(): number } }
+
+/**
+ * Starts what a configuration describes: opens the store, then both listeners.
+ * Throws a `Mistake` for an address that cannot be bound and a `StoreRefused` for a store that must not be used.
+ */
+export const startServer = async (config: Config, deps: Deps): Promise<RunningServer> => {
+  const metrics = createMetrics()
+  const log = counted(deps.log, metrics)
+  const stores = await openStores(config, { clock: deps.clock, log })
+  const generation = (settings: Config) =>
+    createGeneration(settings, { ...deps, log, stores, metrics })
+  let current = generation(config)
+  let draining = false
+  let problems: readonly string[] = []
+
+  const listeners = await openListeners(config, {
+    request: (req, res) => current.request(req, res),
+    upgrade: (req, socket, head) => current.gateway.upgrade(req, socket, head),
+    malformed: createMalformed((exchange) => current.observe(exchange)),
+    admin: createAdmin({
+      metrics,
+      readiness: {
+        draining: () => draining,
+        ping: () => stores.store.ping(),
+        problems: () => problems,
+      },
+    }),
+  }).catch(async (error: unknown) => {
+    await stores.close()
+    throw error
+  })
+  exportGauges(metrics, stores, deps.log)
+
+  return {
+    listen: listeners.main.address,
+    admin: listeners.admin.address,
+    warm: () => current.warm(),
+    async apply(next) {
+      const retired = current
+      const fresh = generation(next)
+      await fresh.warm()
+      await stores.replaceFileEntries(next)
+      current = fresh
+      problems = []
+      void retired.gateway.retire()
+      return needingRestart(config, next)
+    },
+    report(found) {
+      problems = found
+    },
+    async stop({ idle = 1, limit = config.drain } = {}) {
+      draining = true
+      await listeners.main.drain({ idle, limit })
+      await current.gateway.close()
+      await listeners.admin.drain({ idle: 0, limit: 1 })
+      await stores.close()
+    },
+  }
+}
+
+/** What belongs to one configuration: replaced as a whole when another is put in force. */
+type Generation = {
+  readonly gateway: Gateway
+  readonly observe: Observe
+  request(req: IncomingMessage, res: ServerResponse): void
+  warm(): Promise<void>
+}
+
+const createGeneration = (
+  config: Config,
+  { clock, log, stores, metrics }: Deps & { log: Log; stores: Stores; metrics: Metrics },
+): Generation => {
+  const peer = createPeerOf(config.trustedProxies)
+  const accessLog = config.log.access ? createAccessLog(log) : undefined
+  const observe: Observe = (exchange) => {
+    metrics.exchange(exchange)
+    accessLog?.(exchange)
+  }
+  const gateway = createGateway({ config, tokens: stores.tokens, peer, observe, clock, log })
+  // Loaded after listening: the data plane must not wait for what it does not use.
+  let front: Promise<(req: IncomingMessage, res: ServerResponse) => void> | undefined
+  const loadFront = () => {
+    front ??= createFrontOf({ config, stores, peer, observe, clock, log })
+    return front
+  }
+  return {
+    gateway,
+    observe,
+    request(req, res) {
+      if (gateway.handle(req, res)) return
+      loadFront().then(
+        (handle) => handle(req, res),
+        (error: unknown) => {
+          log.error('front.failed', { error })
+          res.destroy()
+        },
+      )
+    },
+    async warm() {
+      await Promise.all([gateway.warm(), loadFront()])
+    },
+  }
+}
+
+const createFrontOf = async (deps: {
+  config: Config
+  stores: Stores
+  peer: ReturnType<typeof createPeerOf>
+  observe: Observe
+  clock: Clock
+  log: Log
+}) => {
+  const [{ createFront }, { createAuthorizationServer }] = await Promise.all([
+    import('./front.ts'),
+    import('./oauth/authorization-server.ts'),
+  ])
+  const { middleware, warm } = createAuthorizationServer(deps)
+  await warm()
+  const demo = deps.config.demo ? [(await import('./demo/demo-client.ts')).createDemo(deps)] : []
+  return createFront({ ...deps, middleware: [middleware, ...demo] })
+}
+
+const openListeners = async (
+  config: Config,
+  handlers: Parameters<typeof openListener>[1] & {
+    admin: (req: IncomingMessage, res: ServerResponse) => void
+  },
+): Promise<{ main: Listener; admin: Listener }> => {
+  const admin = await openListener(config.admin.listen, { request: handlers.admin })
+  const main = await openListener(config.listen, handlers).catch(async (error: unknown) => {
+    await admin.drain({ idle: 0, limit: 0 })
+    throw error
+  })
+  return { main, admin }
+}
+
+/** Audit events and failures are counted under their names. */
+const counted = (log: Log, metrics: Metrics): Log => ({
+  ...log,
+  warn(event, fields) {
+    metrics.event(event)
+    log.warn(event, fields)
+  },
+  error(event, fields) {
+    metrics.event(event)
+    log.error(event, fields)
+  },
+  audit(event, fields) {
+    metrics.event(event)
+    log.audit(event, fields)
+  },
+})
+
+const exportGauges = (metrics: Metrics, { tokens, store }: Stores, log: Deps['log']): void => {
+  metrics.gauge('portcullis_cached_tokens', 'Access tokens in memory', () => tokens.stats().size)
+  metrics.counter(
+    'portcullis_token_cache_hits_total',
+    'Checks answered from memory',
+    () => tokens.stats().hits,
+  )
+  metrics.counter(
+    'portcullis_token_cache_misses_total',
+    'Checks that read the store',
+    () => tokens.stats().misses,
+  )
+  metrics.gauge(
+    'portcullis_revocation_lag_seconds',
+    'From publishing to delivery of the last message',
+    () => store.channel.lag(),
+  )
+  metrics.gauge('portcullis_channel_healthy', '1 while the push channel delivers', () =>
+    store.channel.healthy() ? 1 : 0,
+  )
+  metrics.counter(
+    'portcullis_log_lines_dropped_total',
+    'Log lines lost for want of a reader',
+    () => log.dropped?.() ?? 0,
+  )
+}
+
+const needingRestart = (started: Config, next: Config): readonly string[] =>
+  (['listen', 'admin', 'store', 'workers', 'secret'] as const).filter(
+    (key) => JSON.stringify(started[key]) !== JSON.stringify(next[key]),
+  )

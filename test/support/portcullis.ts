@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Clock, systemClock } from '../../src/clock.ts'
+import { formatProblem, loadConfiguration } from '../../src/config/load.ts'
+import { type RunningServer, startServer } from '../../src/server.ts'
+import type { Log, LogFields } from '../../src/telemetry/log.ts'
+
+/** A whole Portcullis on free ports of this machine, as the tests drive it. */
+export type Portcullis = {
+  /** `http://127.0.0.1:PORT`: the issuer, and where to send requests. */
+  readonly origin: string
+  readonly port: number
+  readonly admin: string
+  /** Folder of the configuration file and the store; removed at the end. */
+  readonly folder: string
+  /** Everything that was logged, in order. */
+  readonly logged: readonly { readonly event: string; readonly fields: LogFields }[]
+  readonly server: RunningServer
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the whole program in this process. `yaml` is the configuration without `issuer`, `listen`, `admin` and (unless given)
+ * `store`, which are filled in; `${ORIGIN}` and `${PORT}` in it stand for where it listens.
+ */
+export const startPortcullis = async (
+  yaml: string,
+  options: { clock?: Clock; env?: Record<string, string> } = {},
+): Promise<Portcullis> => {
+  const { folder, file, port, adminPort, origin } = await layOut(yaml)
+  const env = { ORIGIN: origin, PORT: String(port), ...options.env }
+  const loaded = await loadConfiguration(file, env)
+  if ('problems' in loaded) throw new Error(loaded.problems.map(formatProblem).join('\n'))
+  const { log, logged } = recordingLog()
+  const server = await startServer(loaded.config, { clock: options.clock ?? systemClock, log })
+  await server.warm()
+  return {
+    origin,
+    port,
+    admin: `http://127.0.0.1:${adminPort}`,
+    folder,
+    logged,
+    server,
+    async stop() {
+      await server.stop({ idle: 0, limit: 2 })
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Starts it as a process of its own, `portcullis start`, and waits until it is ready. */
+export const spawnPortcullis = async (
+  yaml: string,
+  options: { env?: Record<string, string> } = {},
+): Promise<Omit<Portcullis, 'server' | 'logged'> & { child: ChildProcess; output(): string }> => {
+  const { folder, file, port, adminPort, origin } = await layOut(yaml)
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+  const child = spawn(process.execPath, [main, 'start', '--config', file], {
+    env: { ...process.env, ORIGIN: origin, PORT: String(port), ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    output += chunk
+  })
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const admin = `http://127.0.0.1:${adminPort}`
+  await until(async () => {
+    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}:\n${output}`)
+    return (await fetch(`${admin}/readyz`).catch(() => undefined))?.status === 200
+  })
+  return {
+    origin,
+    port,
+    admin,
+    folder,
+    child,
+    output: () => output,
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGINT')
+      await ended
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Polls until `condition` holds; throws after `seconds`. What it throws itself ends the wait. */
+export const until = async (
+  condition: () => boolean | Promise<boolean>,
+  seconds = 10,
+): Promise<void> => {
+  const deadline = performance.now() + seconds * 1000
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`not within ${seconds} s: ${condition}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+/** A port that was free a moment ago. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      const port = address !== null && typeof address === 'object' ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+
+const layOut = async (yaml: string) => {
+  const [port, adminPort] = await Promise.all([freePort(), freePort()])
+  const folder = await mkdtemp(join(tmpdir(), 'portcullis-'))
+  const origin = `http://127.0.0.1:${port}`
+  const file = join(folder, 'portcullis.yaml')
+  const given = (key: string) => new RegExp(`^${key}:`, 'm').test(yaml)
+  const head = [
+    given('issuer') ? '' : `issuer: ${origin}`,
+    given('listen') ? '' : `listen: 127.0.0.1:${port}`,
+    given('admin') ? '' : `admin: { listen: '127.0.0.1:${adminPort}' }`,
+    given('store') ? '' : 'store: sqlite:data/portcullis.db',
+  ]
+  await writeFile(file, `${head.filter(Boolean).join('\n')}\n${yaml}`)
+  return { folder, file, port, adminPort, origin }
+}
+
+const recordingLog = (): { log: Log; logged: { event: string; fields: LogFields }[] } => {
+  const logged: { event: string; fields: LogFields }[] = []
+  const record = (event: string, fields: LogFields = {}) => void logged.push({ event, fields })
+  return {
+    logged,
+    log: { debug: record, info: record, warn: record, error: record, audit: record },
+  }
+}

@@ -15,40 +15,77 @@ export type ConsentScope = {
   readonly offered: boolean
 }
 
+export type ConsentClient = {
+  readonly name: string
+  /** Its home page; shown only when it is https. */
+  readonly uri?: string
+  /** Host (or scheme, for a private-use one) that the answer goes to. */
+  readonly redirectHost: string
+  /** A warning about how the client came here, such as 'Registered itself today'; left out for one of the file. */
+  readonly since?: string
+}
+
 /** The consent form: posts `decision` = allow or deny, one `scope` for each ticked box, and the hidden fields. */
 export const consentPage = (p: {
   readonly action: string
   readonly hidden: Readonly<Record<string, string>>
-  readonly client: {
-    readonly name: string
-    readonly uri?: string
-    /** Host (or scheme, for a private-use one) that the answer goes to. */
-    readonly redirectHost: string
-    /** Said about how the client came here, such as 'registered itself today'; left out for one of the file. */
-    readonly since?: string
-  }
+  readonly client: ConsentClient
   readonly person: { readonly name: string; readonly username: string }
-  /** Where to sign out or choose another account. */
+  /** Where to sign in as someone else. */
   readonly signOut?: string
   readonly scopes: readonly ConsentScope[]
   readonly problem?: string
 }): string =>
   page({
     title: `Allow ${displayed(p.client.name)}?`,
-    main: html`<h1>${displayed(p.client.name)} asks for access</h1>
-<p>Signed in as ${displayed(p.person.name)} (${displayed(p.person.username)})
-${p.signOut !== undefined && html`<a href="${p.signOut}">Use another account</a>`}</p>
-<p>The answer goes to ${displayed(p.client.redirectHost, 253)}</p>
+    main: html`${personRow(p.person, p.signOut)}
+<h1><bdi>${displayed(p.client.name)}</bdi> asks for access</h1>
+${clientFacts(p.client)}
 ${problemNote(p.problem)}
 <form method="post" action="${p.action}">
+${NO_DEFAULT}
 ${hiddenFields(p.hidden)}
+<fieldset aria-describedby="partial">
+<legend>If you allow it, it can</legend>
+<ul class="scopes">
 ${p.scopes.map(scopeRow)}
-<button type="submit" name="decision" value="deny">Deny</button>
-<button type="submit" name="decision" value="allow">Allow</button>
+</ul>
+</fieldset>
+<p class="soft small" id="partial">Untick what it should not do: it gets only what stays ticked.</p>
+<div class="choice">
+<button class="button" type="submit" name="decision" value="deny">Deny</button>
+<button class="button primary" type="submit" name="decision" value="allow">Allow</button>
+</div>
 </form>`,
   })
 
+// Enter in a form presses its first submit button. This one is disabled, so Enter on a checkbox decides nothing:
+// a person must reach for Allow or for Deny.
+const NO_DEFAULT = html`<button type="submit" disabled hidden></button>`
+
+const personRow = (
+  person: { readonly name: string; readonly username: string },
+  signOut: string | undefined,
+): Html => html`<div class="person">
+<span>Signed in as <b><bdi>${displayed(person.name)}</bdi></b> <span class="soft">(<bdi>${displayed(person.username)}</bdi>)</span></span>
+${signOut !== undefined && html`<a href="${signOut}">Use another account</a>`}
+</div>`
+
+const clientFacts = (client: ConsentClient): Html => html`<dl class="facts">
+<dt>Answer goes to</dt><dd><bdi>${displayed(client.redirectHost, 253)}</bdi></dd>
+${client.uri?.startsWith('https://') && html`<dt>Website</dt><dd>${website(client.uri)}</dd>`}
+</dl>
+${client.since !== undefined && html`<p class="caution">${displayed(client.since, 200)}</p>`}`
+
+const website = (uri: string): Html =>
+  html`<a href="${uri}" target="_blank" rel="noopener noreferrer"><bdi>${displayed(uri.slice(8), 80)}</bdi></a>`
+
 const scopeRow = (scope: ConsentScope): Html =>
-  html`<p><label><input type="checkbox" name="scope" value="${scope.name}"${
-    scope.checked && scope.offered && html` checked`
-  }${!scope.offered && html` disabled`}> ${displayed(scope.words, 200)} <code>${scope.name}</code></label></p>`
+  scope.offered
+    ? html`<li><label class="scope"><input type="checkbox" name="scope" value="${scope.name}"${scope.checked && html` checked`}>
+<span><b>${displayed(scope.words, 200)}</b><code>${displayed(scope.name)}</code>${
+        scope.already && html` <span class="tag">Allowed before</span>`
+      }</span></label></li>`
+    : html`<li><label class="scope off"><input type="checkbox" disabled>
+<span><b>${displayed(scope.words, 200)}</b><code>${displayed(scope.name)}</code>
+<span class="why">Not yours to give: your account does not have it.</span></span></label></li>`

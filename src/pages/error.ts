@@ -11,9 +11,16 @@ export const errorPage = (p: {
   readonly requestId: string
 }): string =>
   page({
-    title: p.title,
+    title: displayed(p.title),
+    gate: 'lowered',
     main: html`<h1>${displayed(p.title)}</h1>
 <p>${displayed(p.message, 400)}</p>
-${p.remedy !== undefined && html`<p>${displayed(p.remedy, 400)}</p>`}
-<p>Error ${p.status} · request <code>${displayed(p.requestId)}</code></p>`,
+${
+  p.remedy !== undefined &&
+  html`<section class="remedy" aria-labelledby="remedy">
+<h2 id="remedy">What you can do</h2>
+<p>${displayed(p.remedy, 400)}</p>
+</section>`
+}
+<p class="trace">Error ${p.status}. If you ask for help, give this number: <code>${displayed(p.requestId)}</code></p>`,
   })

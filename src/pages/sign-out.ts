@@ -14,10 +14,13 @@ export const signOutPage = (p: {
   page({
     title: 'Sign out?',
     main: html`<h1>Sign out?</h1>
-<p>You are signed in as ${displayed(p.person.name)} (${displayed(p.person.username)}).</p>
+<p>You are signed in as <b><bdi>${displayed(p.person.name)}</bdi></b> \
+<span class="soft">(<bdi>${displayed(p.person.username)}</bdi>)</span>.</p>
 <form method="post" action="${p.action}">
 ${hiddenFields(p.hidden)}
-<button type="submit">Sign out</button>
-${p.cancel !== undefined && html`<a href="${p.cancel}">Stay signed in</a>`}
+<div class="links">
+<button class="button primary" type="submit">Sign out</button>
+${p.cancel !== undefined && html`<a class="button" href="${p.cancel}">Stay signed in</a>`}
+</div>
 </form>`,
   })

@@ -5,7 +5,8 @@ import { page } from './page.ts'
 export const signedOutPage = (p: { readonly signIn?: string } = {}): string =>
   page({
     title: 'Signed out',
+    gate: 'lowered',
     main: html`<h1>You are signed out</h1>
-<p>Applications keep the access that you gave them.</p>
-${p.signIn !== undefined && html`<p><a href="${p.signIn}">Sign in again</a></p>`}`,
+<p>This browser no longer knows you. Applications that you allowed keep their access until you take it back.</p>
+${p.signIn !== undefined && html`<p class="links"><a class="button" href="${p.signIn}">Sign in again</a></p>`}`,
   })

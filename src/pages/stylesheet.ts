@@ -1,2 +1,89 @@
+import { demoStyles } from './demo-styles.ts'
+
+/** Colours, type and the parts that every page has. Verdigris on stone; contrast is AA or better in both schemes. */
+const pageStyles = `
+:root{color-scheme:light dark;
+--ground:#e7eae8;--panel:#fdfdfc;--well:#f1f4f2;--ink:#15211e;--soft:#4c5b57;--line:#d5dbd8;--edge:#71807b;
+--accent:#0b6157;--press:#084a42;--on-accent:#fff;--tint:#e3f0ec;--iron:#1b332e;--on-iron:#edf4f1;
+--warn:#93280f;--warn-tint:#fbeeea;--focus:#0b6157}
+@media(prefers-color-scheme:dark){:root{
+--ground:#0b100f;--panel:#141b19;--well:#0e1413;--ink:#e9f0ed;--soft:#a9b7b2;--line:#2b3633;--edge:#71827c;
+--accent:#84d6c6;--press:#a8e6d9;--on-accent:#06211c;--tint:#16302a;--iron:#263a35;--on-iron:#e6efec;
+--warn:#ffb6a3;--warn-tint:#35190f;--focus:#84d6c6}}
+*,::before,::after{box-sizing:border-box}
+html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
+body{margin:0;min-height:100vh;min-height:100svh;display:flex;flex-direction:column;background:var(--ground);
+color:var(--ink);font:1rem/1.55 -apple-system,BlinkMacSystemFont,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;
+overflow-wrap:anywhere}
+code,pre,kbd{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:.8125rem}
+.panel{position:relative;width:100%;max-width:30rem;margin:auto;background:var(--panel);overflow:hidden}
+.lintel{display:flex;align-items:center;gap:.625rem;padding:.875rem clamp(1.25rem,6vw,2.5rem);
+background:var(--iron);color:var(--on-iron);position:relative;z-index:1}
+.word{font-size:.9375rem;font-weight:600;letter-spacing:.14em;text-transform:uppercase;line-height:1}
+.mark{flex:none;display:block}
+.gate{display:block;position:relative;left:50%;margin-left:-1200px;color:var(--iron)}
+main{padding:1.5rem clamp(1.25rem,6vw,2.5rem) 2.25rem}
+h1,h2,h3{margin:0;line-height:1.2;font-weight:650;letter-spacing:-.014em;text-wrap:balance}
+h1{font-size:1.625rem}
+h1+p{margin-top:.375rem}
+p{margin:.75rem 0}
+a{color:var(--accent);text-underline-offset:.2em;text-decoration-thickness:1px}
+a:hover{color:var(--press);text-decoration-thickness:2px}
+.soft{color:var(--soft)}
+.small{font-size:.875rem}
+:focus-visible{outline:3px solid var(--focus);outline-offset:2px;border-radius:4px}
+.field{margin-top:1.125rem}
+.field label{display:block;margin-bottom:.375rem;font-weight:600}
+.field input{width:100%;min-height:3rem;padding:.5rem .875rem;font:inherit;color:inherit;background:var(--well);
+border:1.5px solid var(--edge);border-radius:8px}
+.field input:focus-visible{outline-offset:1px;border-radius:8px}
+.field input[aria-invalid]{border-color:var(--warn)}
+.button{display:inline-flex;align-items:center;justify-content:center;min-height:3rem;padding:.625rem 1.375rem;
+font:inherit;font-weight:600;line-height:1.25;text-align:center;text-decoration:none;cursor:pointer;
+border:1.5px solid var(--edge);border-radius:8px;background:transparent;color:var(--ink)}
+.button:hover{border-color:var(--ink);color:var(--ink)}
+.button:focus-visible{border-radius:8px}
+.primary{background:var(--accent);border-color:var(--accent);color:var(--on-accent)}
+.primary:hover{background:var(--press);border-color:var(--press);color:var(--on-accent)}
+.whole{width:100%;margin-top:1.75rem}
+.choice{display:grid;grid-template-columns:1fr 1fr;gap:.75rem;margin-top:1.25rem}
+.problem,.caution{margin:1.25rem 0 0;padding:.75rem 1rem;border-radius:8px;border:1px solid var(--warn);
+border-left-width:5px;background:var(--warn-tint);color:var(--warn);font-weight:600}
+.caution{font-weight:400;font-size:.9375rem}
+.hint{margin:1.25rem 0 0;padding:.75rem 1rem;border-radius:8px;background:var(--tint);font-size:.9375rem}
+.person{display:flex;flex-wrap:wrap;align-items:center;gap:.25rem .75rem;margin:0 0 1.5rem;padding-bottom:1rem;
+border-bottom:1px solid var(--line);font-size:.9375rem}
+.person a{margin-left:auto;padding:.6875rem 0}
+.facts{display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem;margin:1rem 0 0;font-size:.9375rem}
+.facts dt{color:var(--soft)}
+.facts dd{margin:0;font-weight:600}
+fieldset{margin:1.75rem 0 0;padding:0;border:0;min-width:0}
+legend{padding:0;font-weight:600}
+.scopes{list-style:none;margin:.625rem 0 0;padding:0;border-top:1px solid var(--line)}
+.scopes li{border-bottom:1px solid var(--line)}
+.scope{display:grid;grid-template-columns:auto 1fr;column-gap:.875rem;align-items:start;padding:.875rem 0;
+cursor:pointer;min-height:3rem}
+.scope input{width:1.375rem;height:1.375rem;margin:.125rem 0 0;accent-color:var(--accent)}
+.scope b{display:block;font-size:1.0625rem;font-weight:600;line-height:1.4}
+.scope code{color:var(--soft)}
+.scope .tag{display:inline-block;margin-left:.5rem;padding:0 .5rem;border-radius:99px;background:var(--tint);
+color:var(--accent);font-size:.8125rem;font-weight:600}
+.scope.off{cursor:default}
+.scope.off b{color:var(--soft);font-weight:400}
+.scope .why{display:block;font-size:.875rem;color:var(--soft)}
+.remedy{margin-top:1.25rem;padding-left:1rem;border-left:3px solid var(--accent)}
+.remedy h2{font-size:1rem;letter-spacing:0}
+.remedy p{margin:.25rem 0 0}
+.trace{margin-top:1.75rem;padding-top:1rem;border-top:1px solid var(--line);font-size:.875rem;color:var(--soft)}
+.trace code{color:var(--ink)}
+.links{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1.75rem}
+@media(min-width:34rem){body{padding:2rem 1rem}.panel{border-radius:14px;
+box-shadow:0 1px 2px rgb(0 0 0/.08),0 12px 40px -12px rgb(0 0 0/.22)}h1{font-size:1.75rem}}
+@media(max-width:33.99rem){body{background:var(--panel)}.panel{margin:0 auto auto}}
+@media(forced-colors:active){.panel,.tag,.hint,.remedy{border:1px solid}.lintel{border-bottom:1px solid}.gate{color:CanvasText}
+.primary{border-width:3px}}
+@media(prefers-reduced-motion:no-preference){.button,a{transition:background-color .12s,border-color .12s,color .12s}}
+`
+
 /** The one stylesheet of all pages; inlined, so that a page is one answer, and allowed by its hash. */
-export const stylesheet = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:2rem auto;padding:0 1rem}`
+export const stylesheet = pageStyles + demoStyles

@@ -1,0 +1,49 @@
+import { Mistake } from '../../mistake.ts'
+
+/** What an HTTP server answered. */
+export type Answer = {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: string
+  /** True when there was more than `LIMIT`, or it did not end in time. */
+  readonly cut: boolean
+}
+
+const LIMIT = 64 * 1024
+
+const PATIENCE = 10_000
+
+/** Sends one request and reads at most 64 KiB in at most ten seconds. Follows no redirect. Throws a `Mistake`. */
+export const answerOf = async (url: URL, init: RequestInit = {}): Promise<Answer> => {
+  const signal = AbortSignal.timeout(PATIENCE)
+  const response = await fetch(url, { ...init, redirect: 'manual', signal }).catch((error) => {
+    throw new Mistake(`${url.origin} does not answer (${reason(error)})`, { cause: error })
+  })
+  const { text, cut } = await readBody(response)
+  return { status: response.status, headers: response.headers, body: text, cut }
+}
+
+const readBody = async (response: Response): Promise<{ text: string; cut: boolean }> => {
+  const decoder = new TextDecoder()
+  let text = ''
+  let size = 0
+  try {
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk.subarray(0, LIMIT - size), { stream: true })
+      size += chunk.length
+      if (size > LIMIT) return { text, cut: true }
+    }
+  } catch {
+    // An answer that does not end, or is broken off: what came is worth showing.
+    return { text, cut: true }
+  }
+  return { text: text + decoder.decode(), cut: false }
+}
+
+/** The name of a failed fetch, which hides in its cause: `ECONNREFUSED`. */
+const reason = (error: unknown): string => {
+  if (!(error instanceof Error)) return 'failed'
+  if (error.name === 'TimeoutError') return `nothing within ${PATIENCE / 1000} s`
+  const { cause } = error
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : error.message
+}

@@ -37,9 +37,9 @@ export const consentPage = (p: {
   readonly problem?: string
 }): string =>
   page({
-    title: `Allow ${displayed(p.client.name)}?`,
+    title: `Allow ${displayed(p.client.name, 60)}?`,
     main: html`${personRow(p.person, p.signOut)}
-<h1><bdi>${displayed(p.client.name)}</bdi> asks for access</h1>
+<h1><bdi>${displayed(p.client.name, 60)}</bdi> asks for access</h1>
 ${clientFacts(p.client)}
 ${problemNote(p.problem)}
 <form method="post" action="${p.action}">

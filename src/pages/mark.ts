@@ -16,12 +16,12 @@ export const mark: Html = markup(
  */
 export const gate = (drop: number): Html => html`<svg class="gate" width="2400" height="${drop}" \
 aria-hidden="true" focusable="false"><defs><pattern id="bars" width="24" height="${drop}" \
-patternUnits="userSpaceOnUse"><g fill="currentColor"><path d="M10.75 0h2.5v${drop - 9}h-2.5z\
-M8.5 ${drop - 10}h7L12 ${drop}z"/>${crossbars(drop)}</g></pattern></defs>\
+patternUnits="userSpaceOnUse"><g fill="currentColor"><path d="M9.75 0h4.5v${drop - 10}L12 ${drop}l-2.25-10z"/>\
+${crossbars(drop)}</g></pattern></defs>\
 <rect width="2400" height="${drop}" fill="url(#bars)"/></svg>`
 
 const crossbars = (drop: number): readonly Html[] =>
   Array.from(
-    { length: Math.floor((drop - 14) / 24) + 1 },
-    (_, row) => html`<path d="M0 ${drop - 20 - row * 24}h24v2H0z"/>`,
+    { length: Math.floor((drop - 17) / 24) + 1 },
+    (_, row) => html`<path d="M0 ${drop - 21 - row * 24}h24v3H0z"/>`,
   )

@@ -5,11 +5,11 @@ const pageStyles = `
 :root{color-scheme:light dark;
 --ground:#e7eae8;--panel:#fdfdfc;--well:#f1f4f2;--ink:#15211e;--soft:#4c5b57;--line:#d5dbd8;--edge:#71807b;
 --accent:#0b6157;--press:#084a42;--on-accent:#fff;--tint:#e3f0ec;--iron:#1b332e;--on-iron:#edf4f1;
---warn:#93280f;--warn-tint:#fbeeea;--focus:#0b6157}
+--warn:#93280f;--warn-tint:#fbeeea;--care:#6e4700;--care-tint:#fbf2df;--focus:#0b6157}
 @media(prefers-color-scheme:dark){:root{
 --ground:#0b100f;--panel:#141b19;--well:#0e1413;--ink:#e9f0ed;--soft:#a9b7b2;--line:#2b3633;--edge:#71827c;
 --accent:#84d6c6;--press:#a8e6d9;--on-accent:#06211c;--tint:#16302a;--iron:#263a35;--on-iron:#e6efec;
---warn:#ffb6a3;--warn-tint:#35190f;--focus:#84d6c6}}
+--warn:#ffb6a3;--warn-tint:#35190f;--care:#f0cf94;--care-tint:#2c230f;--focus:#84d6c6}}
 *,::before,::after{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0;min-height:100vh;min-height:100svh;display:flex;flex-direction:column;background:var(--ground);
@@ -25,7 +25,7 @@ background:var(--iron);color:var(--on-iron);position:relative;z-index:1}
 main{padding:1.5rem clamp(1.25rem,6vw,2.5rem) 2.25rem}
 h1,h2,h3{margin:0;line-height:1.2;font-weight:650;letter-spacing:-.014em;text-wrap:balance}
 h1{font-size:1.625rem}
-h1+p{margin-top:.375rem}
+h1+.soft{margin-top:.375rem}
 p{margin:.75rem 0}
 a{color:var(--accent);text-underline-offset:.2em;text-decoration-thickness:1px}
 a:hover{color:var(--press);text-decoration-thickness:2px}
@@ -49,11 +49,11 @@ border:1.5px solid var(--edge);border-radius:8px;background:transparent;color:va
 .choice{display:grid;grid-template-columns:1fr 1fr;gap:.75rem;margin-top:1.25rem}
 .problem,.caution{margin:1.25rem 0 0;padding:.75rem 1rem;border-radius:8px;border:1px solid var(--warn);
 border-left-width:5px;background:var(--warn-tint);color:var(--warn);font-weight:600}
-.caution{font-weight:400;font-size:.9375rem}
+.caution{font-weight:400;font-size:.9375rem;border-color:var(--care);background:var(--care-tint);color:var(--care)}
 .hint{margin:1.25rem 0 0;padding:.75rem 1rem;border-radius:8px;background:var(--tint);font-size:.9375rem}
-.person{display:flex;flex-wrap:wrap;align-items:center;gap:.25rem .75rem;margin:0 0 1.5rem;padding-bottom:1rem;
+.person{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:0 .75rem;margin:-.6875rem 0 1.5rem;padding-bottom:.5rem;
 border-bottom:1px solid var(--line);font-size:.9375rem}
-.person a{margin-left:auto;padding:.6875rem 0}
+.person a{padding:.6875rem 0}
 .facts{display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem;margin:1rem 0 0;font-size:.9375rem}
 .facts dt{color:var(--soft)}
 .facts dd{margin:0;font-weight:600}
@@ -66,7 +66,7 @@ cursor:pointer;min-height:3rem}
 .scope input{width:1.375rem;height:1.375rem;margin:.125rem 0 0;accent-color:var(--accent)}
 .scope b{display:block;font-size:1.0625rem;font-weight:600;line-height:1.4}
 .scope code{color:var(--soft)}
-.scope .tag{display:inline-block;margin-left:.5rem;padding:0 .5rem;border-radius:99px;background:var(--tint);
+.scope .tag{display:inline-block;margin:.125rem 0;padding:0 .5rem;border-radius:99px;background:var(--tint);
 color:var(--accent);font-size:.8125rem;font-weight:600}
 .scope.off{cursor:default}
 .scope.off b{color:var(--soft);font-weight:400}

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { pairs } from './deny-upgrade.ts'
+
+/** What is wrong with a client's opening handshake (RFC 6455 §4.2.1). */
+export type HandshakeProblem = {
+  readonly status: 400 | 426
+  readonly description: string
+  readonly headers: readonly string[]
+}
+
+/** Judges the request as it arrived; `head` is what came behind it. Undefined: nothing is wrong. */
+export const handshakeProblem = (
+  req: IncomingMessage,
+  head: Buffer,
+): HandshakeProblem | undefined => {
+  if (req.headers['sec-websocket-version'] !== '13') {
+    return {
+      status: 426,
+      description: 'Only version 13 of the WebSocket protocol is spoken here',
+      headers: ['Sec-WebSocket-Version', '13', 'Upgrade', 'websocket'],
+    }
+  }
+  const wrong = CHECKS.find(([passes]) => !passes(req, head))
+  return wrong && { status: 400, description: wrong[1], headers: [] }
+}
+
+const CHECKS: readonly [(req: IncomingMessage, head: Buffer) => boolean, string][] = [
+  [({ method }) => method === 'GET', 'A WebSocket is opened with GET'],
+  [({ httpVersion }) => httpVersion === '1.1', 'A WebSocket is opened with HTTP/1.1'],
+  [
+    ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+    'The only upgrade here is to websocket',
+  ],
+  [
+    ({ headers }) => !('content-length' in headers) && !('transfer-encoding' in headers),
+    'A WebSocket handshake has no body',
+  ],
+  // Whoever does not wait for the answer may be smuggling a second request behind the first.
+  [(_, head) => head.length === 0, 'A WebSocket client waits for the answer to its handshake'],
+  [
+    ({ headers }) => /^[+/\dA-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? ''),
+    'Sec-WebSocket-Key has to be 16 bytes in base64, once',
+  ],
+]
+
+/** The request to the upstream: `fields` of the gateway, and of the client's handshake its own part (RFC 6455 §4.1). */
+export const handshakeRequest = (
+  req: IncomingMessage,
+  fields: readonly string[],
+): readonly string[] => [
+  ...[...pairs(fields)].filter(([name]) => !isHandshake(name)).flat(),
+  'Connection',
+  'Upgrade',
+  'Upgrade',
+  'websocket',
+  ...[...pairs(req.rawHeaders)].filter(([name]) => SENT.has(name.toLowerCase())).flat(),
+]
+
+const isHandshake = (name: string): boolean =>
+  /^(?:connection|upgrade|sec-websocket-.*)$/i.test(name)
+
+const SENT = new Set([
+  'sec-websocket-extensions',
+  'sec-websocket-key',
+  'sec-websocket-protocol',
+  'sec-websocket-version',
+])
+
+/** True when the upstream agreed to this very handshake (RFC 6455 §4.1, what a client checks). */
+export const isAgreed = (req: IncomingMessage, { headers }: IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket' &&
+  /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.connection ?? '') &&
+  headers['sec-websocket-accept'] === acceptOf(req)
+
+/** The client's own half of the answer. */
+export const handshakeAnswer = (req: IncomingMessage): readonly string[] => [
+  'Connection',
+  'Upgrade',
+  'Upgrade',
+  'websocket',
+  'Sec-WebSocket-Accept',
+  acceptOf(req),
+]
+
+/** RFC 6455 §4.2.2: the protocol prescribes SHA-1; nothing secret depends on it. */
+const acceptOf = (req: IncomingMessage): string =>
+  createHash('sha1').update(`${req.headers['sec-websocket-key']}${GUID}`).digest('base64')
+
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'

@@ -8,7 +8,7 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < FLOOR[0] || (major === FLOOR[0] && minor < FLOOR[1])) {
   const floor = FLOOR.join('.')
   process.stderr.write(
-    `portcullis needs Node ${floor} or newer; this is ${process.versions.node}\n`,
+    `portcullis needs Node ${floor} or newer; this is Node ${process.versions.node}\n`,
   )
   process.exitCode = 1
 } else {

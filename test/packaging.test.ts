@@ -1,0 +1,229 @@
+import { execFile } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+
+import { layOutPackage } from '../deploy/npm-package.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const read = (path: string): string => readFileSync(join(root, path), 'utf8')
+const manifest = JSON.parse(read('package.json'))
+
+let folder: string
+let built: string
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'portcullis-package-'))
+  built = join(folder, 'package')
+  const dist = join(folder, 'dist')
+  await run('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json', '--outDir', dist])
+  layOutPackage(built, dist)
+}, 60_000)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the npm package', () => {
+  it('holds the program, its configurations and what to read first, and nothing else', async () => {
+    const { stdout } = await run('npm', ['pack', '--dry-run', '--json', built])
+    const paths: string[] = JSON.parse(stdout)[0].files.map((file: { path: string }) => file.path)
+    for (const path of [
+      ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md'],
+      ...['bin/portcullis.js', 'dist/main.js', 'config/portcullis.yaml', 'config/demo.yaml'],
+    ])
+      expect(paths).toContain(path)
+    const expected =
+      /^((package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$|bin\/|dist\/|config\/)/
+    expect(paths.filter((path) => !expected.test(path))).toEqual([])
+    expect(paths.filter((path) => /\.(ts|db|key|env)$|(^|\/)data\//.test(path))).toEqual([])
+  })
+
+  it('asks npm for no platform package, no tool and no script', () => {
+    const published = JSON.parse(readFileSync(join(built, 'package.json'), 'utf8'))
+    expect(published.dependencies).toEqual(manifest.dependencies)
+    for (const field of ['optionalDependencies', 'devDependencies', 'scripts', 'private'])
+      expect(published).not.toHaveProperty(field)
+  })
+
+  it('cannot be published from the checkout by mistake', () => {
+    expect(manifest.private).toBe(true)
+  })
+
+  it('pins every dependency to one version', () => {
+    const versions = [
+      ...Object.values(manifest.dependencies),
+      ...Object.values(manifest.devDependencies),
+      ...Object.values(manifest.optionalDependencies),
+    ]
+    expect(versions.filter((version) => !/^\d+\.\d+\.\d+$/.test(String(version)))).toEqual([])
+  })
+})
+
+describe('the built program with its production dependencies alone, as in the image', () => {
+  beforeAll(() => copyProductionDependencies(built), 60_000)
+
+  it('F16 none of them runs a script when it is installed', () => {
+    const scripted = productionPackages().filter(([, entry]) => entry.hasInstallScript)
+    expect(scripted.map(([path]) => path)).toEqual([])
+  })
+
+  it('prints its help', async () => {
+    const { stdout } = await run(process.execPath, ['bin/portcullis.js', '--help'], built)
+    for (const command of ['start', 'check', 'token', 'hash-password', 'schema'])
+      expect(stdout).toContain(command)
+  })
+
+  it.each(['config/demo.yaml', 'config/portcullis.yaml'])('checks %s', async (file) => {
+    await run(process.execPath, ['bin/portcullis.js', 'check', file], built)
+  })
+})
+
+describe('the launcher', () => {
+  it.each(['12.22.12', '20.19.0', '24.14.1'])(
+    'says in one line that Node %s is too old',
+    async (version) => {
+      const { code, stderr } = await launch(version)
+      expect(code).toBe(1)
+      expect(stderr).toBe(`portcullis needs Node 24.15 or newer; this is Node ${version}\n`)
+    },
+  )
+
+  it.each(['24.15.0', '26.10.0'])('starts on Node %s', async (version) => {
+    expect(await launch(version)).toEqual({ code: 0, stderr: '', stdout: `${manifest.version}\n` })
+  })
+
+  it('holds to the floor that package.json names', () => {
+    expect(manifest.engines.node).toBe('>=24.15.0')
+  })
+
+  /** The launcher believes `process.versions`; nothing else of an old Node is needed to see what it does. */
+  const launch = (version: string) => {
+    const pretence = `Object.defineProperty(process,'versions',{value:{...process.versions,node:'${version}'}})`
+    return outcome(
+      run(process.execPath, [
+        ...['--import', `data:text/javascript,${encodeURIComponent(pretence)}`],
+        ...['bin/portcullis.js', '--version'],
+      ]),
+    )
+  }
+})
+
+describe('the image', () => {
+  const lines = read('Dockerfile')
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+    .filter((line) => /^[A-Z]/.test(line))
+  const final = lines.slice(lines.findLastIndex((line) => line.startsWith('FROM ')))
+  const of = (instruction: string): string[] =>
+    final
+      .filter((line) => line.startsWith(`${instruction} `))
+      .map((line) => line.slice(instruction.length + 1))
+
+  it('is built from a Node of one version, no older than the one that tests run on', () => {
+    expect(lines.find((line) => line.startsWith('ARG NODE_IMAGE='))).toMatch(
+      /=node:26\.\d+\.\d+-slim$/,
+    )
+    expect(
+      lines
+        .filter((line) => line.startsWith('FROM '))
+        .every((line) => /^FROM \$\{NODE_IMAGE\}/.test(line)),
+    ).toBe(true)
+  })
+
+  it('does not run as root, and keeps what it writes in one volume', () => {
+    expect(of('USER')).toEqual(['node'])
+    expect(of('VOLUME')).toEqual(['["/data"]'])
+  })
+
+  it('starts the program itself, without a shell, and is stopped by a signal that it drains on', () => {
+    expect(JSON.parse(of('ENTRYPOINT')[0] ?? '')).toEqual(['node', 'bin/portcullis.js'])
+    expect(JSON.parse(of('CMD')[0] ?? '')).toEqual([
+      'start',
+      '--config',
+      '/etc/portcullis/portcullis.yaml',
+    ])
+    expect(of('STOPSIGNAL')).toEqual(['SIGTERM'])
+  })
+
+  it('has its health asked by Node, at the admin listener', () => {
+    const [, command = ''] = (of('HEALTHCHECK')[0] ?? '').split(/ CMD /)
+    expect(JSON.parse(command).slice(0, 2)).toEqual(['node', '-e'])
+    expect(command).toContain('http://127.0.0.1:8081/healthz')
+  })
+
+  it('leaves tools and platform packages out', () => {
+    expect(lines).toContain('RUN npm ci --ignore-scripts --omit=dev --omit=optional')
+    expect(final.join('\n')).not.toMatch(/npm|COPY \. /)
+    expect(of('ENV')).toContain('NODE_ENV=production')
+  })
+
+  it('is sent only files that exist, and nothing of test/ or data/', () => {
+    const allowed = read('.dockerignore')
+      .split('\n')
+      .filter((line) => line && !line.startsWith('#'))
+    expect(allowed[0]).toBe('*')
+    for (const line of allowed.slice(1)) {
+      expect(line).toMatch(/^!/)
+      expect(existsSync(join(root, line.slice(1))), line).toBe(true)
+    }
+    expect(allowed).not.toContain('!test')
+  })
+})
+
+describe('the examples under deploy/', () => {
+  it('the container is read-only, without capabilities, and given time to drain', () => {
+    const { portcullis } = parse(read('deploy/compose.yaml')).services
+    expect(portcullis).toMatchObject({
+      read_only: true,
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+      tmpfs: ['/tmp'],
+    })
+    expect(portcullis.ports.every((port: string) => port.startsWith('127.0.0.1:'))).toBe(true)
+  })
+
+  it('the configuration for the container is one that starts', async () => {
+    const file = join(folder, 'portcullis.yaml')
+    writeFileSync(file, read('deploy/portcullis.yaml').replaceAll('/run/secrets', folder))
+    writeFileSync(join(folder, 'web_client_secret'), 'a-secret-of-the-web-client')
+    const hash = await runWith('a password\n', ['bin/portcullis.js', 'hash-password'])
+    writeFileSync(join(folder, 'ada_password_hash'), hash)
+    await run(process.execPath, ['bin/portcullis.js', 'check', file])
+  })
+})
+
+type LockEntry = { dev?: true; optional?: true; devOptional?: true; hasInstallScript?: true }
+
+/** What `npm ci --omit=dev --omit=optional` installs, by the lock file. */
+const productionPackages = (): [string, LockEntry][] =>
+  Object.entries<LockEntry>(JSON.parse(read('package-lock.json')).packages).filter(
+    ([path, { dev, optional, devOptional }]) => path && !dev && !optional && !devOptional,
+  )
+
+/** Copied, since a link would lead the program back to the packages that must not be there. */
+const copyProductionDependencies = (target: string): void => {
+  const paths = new Set(productionPackages().map(([path]) => path))
+  for (const path of paths)
+    cpSync(join(root, path), join(target, path), {
+      recursive: true,
+      filter: (source) => !source.slice(join(root, path).length).includes('/node_modules/'),
+    })
+}
+
+const run = (command: string, args: readonly string[], cwd = root) =>
+  promisify(execFile)(command, [...args], { cwd, env: { ...process.env, NO_COLOR: '1' } })
+
+const outcome = (running: ReturnType<typeof run>) =>
+  running.then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+  )
+
+const runWith = async (stdin: string, args: readonly string[]): Promise<string> => {
+  const running = run(process.execPath, args)
+  running.child.stdin?.end(stdin)
+  return (await running).stdout
+}

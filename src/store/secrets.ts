@@ -10,6 +10,8 @@ export type Purpose =
 
 /** Mints, recognises and seals secrets. The only randomness of the program. */
 export type Secrets = {
+  /** 128 random bits, base64url, 22 characters: an identifier that nobody can guess. */
+  id(): string
   /** A new secret: prefix, key id, 240 random bits, keyed tag; 70 characters for `pc_at_`, base64url after the prefix. */
   mint(purpose: MintedPurpose): string
   /** True when `value` was minted here for this purpose, by any key in the list. Synchronous, no store read. */

@@ -52,7 +52,10 @@ export interface Store extends KeyvStorageAdapter {
   /** Live rows of an index, oldest first. Never a scan. `limit` at most 1000. */
   list(index: string, options?: { cursor?: string; limit?: number }): Promise<Page>
   publish(message: string): Promise<void>
-  /** Every message published by any process from now on. Returns the way to stop. */
+  /**
+   * Every message published by any process from now on, once. Returns the way to stop.
+   * `MISSED` comes when messages may have been lost: forget everything that they would have told.
+   */
   subscribe(listener: (message: string) => void): () => void
   readonly channel: Channel
   /** Resolves when the store answers. */
@@ -62,7 +65,21 @@ export interface Store extends KeyvStorageAdapter {
   close(): Promise<void>
 }
 
+/** What a listener hears instead of messages that can no longer be read. Never published. */
+export const MISSED = 'missed'
+
 /** The store did not answer, or could not do what was asked: 503, never 401, never through. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
+}
+
+/** A store that we will not start on. `message` says what is wrong, `remedy` what to do about it. */
+export class StoreRefused extends Error {
+  override readonly name = 'StoreRefused'
+  readonly remedy: string
+
+  constructor(message: string, remedy: string, options?: ErrorOptions) {
+    super(message, options)
+    this.remedy = remedy
+  }
 }

@@ -1,5 +1,5 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
@@ -13,7 +13,11 @@ export const layOutPackage = (target: string, dist: string): void => {
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target, { recursive: true })
   for (const path of [...manifest.files, 'README.md', 'LICENSE'])
-    cpSync(path === 'dist' ? dist : join(ROOT, path), join(target, path), { recursive: true })
+    cpSync(path === 'dist' ? dist : join(ROOT, path), join(target, path), {
+      recursive: true,
+      // A store that was started from config/ lies in config/data/.
+      filter: (source) => basename(source) !== 'data',
+    })
   writeFileSync(join(target, 'package.json'), `${JSON.stringify(published(manifest), null, 2)}\n`)
 }
 

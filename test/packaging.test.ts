@@ -165,7 +165,8 @@ describe('the image', () => {
       .split('\n')
       .filter((line) => line && !line.startsWith('#'))
     expect(allowed[0]).toBe('*')
-    for (const line of allowed.slice(1)) {
+    expect(allowed.at(-1)).toBe('**/data')
+    for (const line of allowed.slice(1, -1)) {
       expect(line).toMatch(/^!/)
       expect(existsSync(join(root, line.slice(1))), line).toBe(true)
     }

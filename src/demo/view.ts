@@ -1,0 +1,78 @@
+import type { DemoStep, DemoView } from '../pages/demo.ts'
+import { PARAMETER_MEANINGS } from './authorization-request.ts'
+import { curlCommand } from './curl.ts'
+import type { Exchange } from './exchange.ts'
+import type { Setup } from './setup.ts'
+import { LAST_STEP, type Walk } from './walk.ts'
+import { STEP_WORDS, type StepWords } from './words.ts'
+
+/** What the page shows of a walk. */
+export const viewOf = (walk: Walk, setup: Setup): Omit<DemoView, 'script'> => ({
+  steps: STEP_WORDS.map((words, index) => stepView(walk, setup, index + 1, words)),
+  done: walk.next - 1,
+  secrets: walk.secrets,
+  restart: '/demo/restart',
+  ...(walk.next <= LAST_STEP &&
+    !walk.stuck && { rest: { action: '/demo/rest', stays: walk.next > 3 } }),
+})
+
+const stepView = (walk: Walk, setup: Setup, number: number, words: StepWords): DemoStep => {
+  const taken = walk.taken.get(number)
+  const state = stateOf(walk, number)
+  return {
+    number,
+    title: words.title,
+    why: words.why(setup),
+    state,
+    ...(state === 'now' && words.button && { button: buttonOf(number, words.button) }),
+    ...(state === 'failed' && { button: { ...ASK_AGAIN } }),
+    ...(taken?.exchange && {
+      exchange: { ...taken.exchange, curl: curlCommand(taken.exchange) },
+      learned: number === 6 ? learned(taken.exchange) : [],
+    }),
+    ...(taken && { note: taken.note }),
+    ...(number === 2 && walk.authorization && { authorization: authorizationView(walk) }),
+    ...(number === 3 && state === 'now' && setup.account && { account: setup.account }),
+  }
+}
+
+const ASK_AGAIN = { action: '/demo/again', label: 'Ask again, from step 2', stays: true }
+
+const stateOf = (walk: Walk, number: number): DemoStep['state'] => {
+  if (number < walk.next) return 'done'
+  if (number > walk.next) return 'later'
+  return walk.stuck ? 'failed' : 'now'
+}
+
+const buttonOf = (number: number, label: string) => ({
+  action: `/demo/step/${number}`,
+  label,
+  stays: number !== 3,
+})
+
+const authorizationView = ({ authorization }: Walk): NonNullable<DemoStep['authorization']> => ({
+  url: authorization?.url ?? '',
+  parameters: [...(authorization?.parameters ?? [])].map(([name, value]) => ({
+    name,
+    value,
+    meaning: PARAMETER_MEANINGS.get(name) ?? '',
+  })),
+})
+
+/** The fields about the caller that the API says it received, wherever its answer holds them. */
+const learned = ({ response }: Exchange): readonly (readonly [string, string])[] => {
+  try {
+    return identityFields(JSON.parse(response.body))
+  } catch {
+    return []
+  }
+}
+
+const identityFields = (value: unknown): (readonly [string, string])[] =>
+  typeof value !== 'object' || value === null
+    ? []
+    : Object.entries(value).flatMap(([name, inner]) =>
+        /^x-(auth|request)-/i.test(name) && typeof inner === 'string'
+          ? [[name, inner] as const]
+          : identityFields(inner),
+      )

@@ -1,0 +1,62 @@
+import type { Html } from './html.ts'
+import { html } from './html.ts'
+import { type ShownSecret, textWithSecrets } from './shown-secrets.ts'
+
+export type ShownMessage = {
+  readonly start: string
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly body: string
+}
+
+export type ShownExchange = {
+  readonly from: string
+  readonly to: string
+  readonly request: ShownMessage
+  readonly response: ShownMessage
+  readonly status: number
+  readonly curl: string
+}
+
+/** A request and its response side by side, and the request as a command. `id` makes the ids of the parts. */
+export const exchangePanes = (
+  exchange: ShownExchange,
+  secrets: readonly ShownSecret[],
+  id: string,
+): Html => html`<div class="exchange">
+${pane({ id: `${id}-request`, title: 'Request', way: `${exchange.from} → ${exchange.to}`, message: exchange.request, tone: '', secrets })}
+${pane({ id: `${id}-response`, title: 'Response', way: `${exchange.to} → ${exchange.from}`, message: exchange.response, tone: exchange.status < 400 ? 'good' : 'bad', secrets })}
+</div>
+<details class="curl"><summary>The same with curl</summary>
+<div><button class="button copy" type="button" data-of="${id}-curl" hidden>Copy</button>
+<pre id="${id}-curl">${textWithSecrets(exchange.curl, secrets)}</pre></div></details>`
+
+const pane = (p: {
+  readonly id: string
+  readonly title: string
+  readonly way: string
+  readonly message: ShownMessage
+  readonly tone: '' | 'good' | 'bad'
+  readonly secrets: readonly ShownSecret[]
+}): Html => {
+  const body = readable(p.message)
+  return html`<section class="pane" aria-labelledby="${p.id}">
+<h3 id="${p.id}">${p.title} <span>${p.way}</span></h3>
+<pre><b class="${p.tone}">${textWithSecrets(p.message.start, p.secrets)}</b>
+${p.message.headers.map(([name, value]) => html`<i>${name}:</i> ${textWithSecrets(value, p.secrets)}\n`)}${
+  body.text !== '' && html`\n${textWithSecrets(body.text, p.secrets)}`
+}</pre>
+${body.indented && html`<p class="aside">Body indented for reading.</p>`}
+</section>`
+}
+
+/** JSON on several lines, when that loses nothing; anything else as it came. */
+const readable = ({ body }: ShownMessage): { text: string; indented: boolean } => {
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' && JSON.stringify(value) === body
+      ? { text: JSON.stringify(value, undefined, 2), indented: true }
+      : { text: body, indented: false }
+  } catch {
+    return { text: body, indented: false }
+  }
+}

@@ -23,7 +23,7 @@ export const exchangeCode: Step = async (walk, { setup, call }) => {
     {
       exchange,
       note: good(
-        `An access token for ${lasting(expires_in)}, good for ${scope}; and a refresh token to get the next one.`,
+        `An access token for ${lasting(expires_in)}, good for “${scope}”, and a refresh token that gets the next one.`,
       ),
     },
     { ...tokensOf(exchange), secrets: secretsOf(setup, exchange) },

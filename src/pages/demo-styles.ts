@@ -21,15 +21,14 @@ progress::-moz-progress-bar{background:var(--accent)}
 .step::before{content:counter(step);position:absolute;left:0;top:0;width:1.875rem;height:1.875rem;border-radius:50%;
 border:1.5px solid var(--edge);display:grid;place-items:center;font-size:.875rem;font-weight:600;color:var(--soft)}
 .step::after{content:"";position:absolute;left:.875rem;top:2.375rem;bottom:-1.75rem;width:2px;background:var(--line)}
-.step:last-child::after{display:none}
+.step:not(.done)::after,.step:last-child::after{display:none}
 .step.done::before{background:var(--accent);border-color:var(--accent);color:var(--on-accent)}
 .step.now::before{border:2.5px solid var(--accent);color:var(--accent)}
 .step.failed::before{background:var(--warn);border-color:var(--warn);color:var(--panel)}
 .step.later{margin-top:1.25rem}
-.step.later::after{bottom:-.875rem}
 .step.later h2{color:var(--soft);font-weight:500;font-size:1.0625rem;letter-spacing:0;padding-top:.25rem}
 .step>p{max-width:44rem;margin:.5rem 0 1rem}
-.step .hint{max-width:none;width:fit-content}
+.step .hint{max-width:none;width:fit-content}.hint code{white-space:nowrap;font-weight:700}
 .step form{margin-top:1.25rem}
 .exchange{display:grid;gap:.75rem}
 .pane{min-width:0;border:1px solid var(--line);border-radius:8px;background:var(--well);overflow:hidden}
@@ -78,5 +77,4 @@ color:var(--soft);text-decoration:none;font-size:.9375rem;line-height:1.3}
 @media(min-width:70rem){.exchange{grid-template-columns:1fr 1fr}}
 @media(max-width:33.99rem){.step{padding-left:0}.step h2{padding-left:2.5rem}.step::after{display:none}.finale{margin-left:0}}
 @media(forced-colors:active){.step::before,.pane,mark,.finale{border:1px solid}progress{border:1px solid}}
-@media(prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}
 `

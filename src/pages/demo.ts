@@ -48,7 +48,7 @@ ${gate(GATE_DOWN - Math.round(((GATE_DOWN - GATE_UP) * view.done) / view.steps.l
 ${contents(view)}
 <main>
 <h1 tabindex="-1">The authorization code flow, step by step</h1>
-<p class="lead">A person lets an application use an API on her behalf. Every request below is really sent, and shown as it went over the wire. ${LEGEND}</p>
+<p class="lead">A person lets an application use an API for them. Every request below is really sent, and shown as it went over the wire. ${LEGEND}</p>
 <ol class="steps">
 ${view.steps.map((step) => stepSection(step, view.secrets))}
 </ol>

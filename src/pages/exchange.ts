@@ -41,7 +41,7 @@ const pane = (p: {
   const body = readable(p.message)
   return html`<section class="pane" aria-labelledby="${p.id}">
 <h3 id="${p.id}">${p.title} <span>${p.way}</span></h3>
-<pre><b class="${p.tone}">${textWithSecrets(p.message.start, p.secrets)}</b>
+<pre tabindex="0" aria-labelledby="${p.id}"><b class="${p.tone}">${textWithSecrets(p.message.start, p.secrets)}</b>
 ${p.message.headers.map(([name, value]) => html`<i>${name}:</i> ${textWithSecrets(value, p.secrets)}\n`)}${
   body.text !== '' && html`\n${textWithSecrets(body.text, p.secrets)}`
 }</pre>

@@ -26,7 +26,7 @@ main{padding:1.5rem clamp(1.25rem,6vw,2.5rem) 2.25rem}
 h1,h2,h3{margin:0;line-height:1.2;font-weight:650;letter-spacing:-.014em;text-wrap:balance}
 h1{font-size:1.625rem}
 h1+.soft{margin-top:.375rem}
-p{margin:.75rem 0}
+p{margin:.75rem 0;text-wrap:pretty}
 a{color:var(--accent);text-underline-offset:.2em;text-decoration-thickness:1px}
 a:hover{color:var(--press);text-decoration-thickness:2px}
 .soft{color:var(--soft)}

@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type Koa from 'koa'
-import { type Exchange, headerPairs } from './exchange.ts'
+import { type Exchange, headerPairs, type Message } from './exchange.ts'
 
 /** A request that the browser made to the demo application, and the answer as it stands. Cookies are left out. */
 export const incoming = (ctx: Koa.Context): Exchange => ({
@@ -15,10 +15,14 @@ export const incoming = (ctx: Koa.Context): Exchange => ({
   },
   response: {
     start: `HTTP/${ctx.req.httpVersion} ${ctx.status} ${STATUS_CODES[ctx.status]}`,
-    headers: Object.entries(ctx.response.headers)
-      .filter(([name]) => name !== 'set-cookie')
-      .map(([name, value]) => [name, String(value)]),
+    headers: headersOf(ctx.res),
     body: '',
   },
   status: ctx.status,
 })
+
+// Every outgoing message of Node knows its names as they were written; its types say so of requests only.
+const headersOf = (res: ServerResponse & { getRawHeaderNames?(): string[] }): Message['headers'] =>
+  (res.getRawHeaderNames?.() ?? res.getHeaderNames())
+    .filter((name) => name.toLowerCase() !== 'set-cookie')
+    .map((name) => [name, String(res.getHeader(name))] as const)

@@ -1,6 +1,6 @@
 import type { DemoStep, DemoView } from '../pages/demo.ts'
 import { PARAMETER_MEANINGS } from './authorization-request.ts'
-import { curlCommand } from './curl.ts'
+import { curlAddress, curlCommand } from './curl.ts'
 import type { Exchange } from './exchange.ts'
 import type { Setup } from './setup.ts'
 import { LAST_STEP, type Walk } from './walk.ts'
@@ -25,15 +25,24 @@ const stepView = (walk: Walk, setup: Setup, number: number, words: StepWords): D
     why: words.why(setup),
     state,
     ...(state === 'now' && words.button && { button: buttonOf(number, words.button) }),
-    ...(state === 'failed' && { button: { ...ASK_AGAIN } }),
+    ...(state === 'failed' && { button: ASK_AGAIN }),
     ...(taken?.exchange && {
-      exchange: { ...taken.exchange, curl: curlCommand(taken.exchange) },
+      exchange: taken.exchange,
       learned: number === 6 ? learned(taken.exchange) : [],
     }),
+    ...curlOf(walk, number),
     ...(taken && { note: taken.note }),
     ...(number === 2 && walk.authorization && { authorization: authorizationView(walk) }),
     ...(number === 3 && state === 'now' && setup.account && { account: setup.account }),
   }
+}
+
+/** For what the browser sends, its address is enough; the post of step 3 leads to the address of step 2. */
+const curlOf = (walk: Walk, number: number): { curl?: string } => {
+  const exchange = walk.taken.get(number)?.exchange
+  if (number === 2 && walk.authorization) return { curl: curlAddress(walk.authorization.url) }
+  if (number === 4 && exchange) return { curl: curlAddress(exchange.url) }
+  return number === 3 || exchange === undefined ? {} : { curl: curlCommand(exchange) }
 }
 
 const ASK_AGAIN = { action: '/demo/again', label: 'Ask again, from step 2', stays: true }

@@ -35,7 +35,7 @@ border:1.5px solid var(--edge);display:grid;place-items:center;font-size:.875rem
 .pane h3{padding:.5rem .875rem;border-bottom:1px solid var(--line);font-size:.875rem;letter-spacing:0}
 .pane h3 span{margin-left:.375rem;font-weight:400;color:var(--soft)}
 pre{margin:0;white-space:pre-wrap;line-height:1.6}
-.pane pre{padding:.75rem .875rem;max-height:34rem;overflow:auto}
+.pane pre{padding:.75rem .875rem;max-height:44rem;overflow:auto}
 pre b{font-weight:700}
 pre b.good{color:var(--accent)}
 pre b.bad{color:var(--warn)}
@@ -45,9 +45,10 @@ box-shadow:inset 0 -1px 0 var(--care)}
 .pane .aside{margin:0;padding:.375rem .875rem;border-top:1px solid var(--line);font-size:.8125rem;color:var(--soft)}
 .curl{margin-top:.25rem}
 .curl summary{padding:.625rem 0;min-height:2.75rem;width:fit-content;cursor:pointer;font-size:.9375rem;color:var(--accent)}
-.curl>div{display:flex;flex-direction:column;gap:.75rem;padding:.75rem .875rem;border:1px solid var(--line);border-radius:8px;
+.curl>div{display:flex;flex-wrap:wrap;justify-content:space-between;align-items:start;gap:.75rem;padding:.75rem .875rem;border:1px solid var(--line);border-radius:8px;
 background:var(--well)}
-.copy{align-self:flex-end;min-height:2.75rem;padding:.25rem 1rem;font-size:.875rem;background:var(--panel)}
+.curl pre{flex:1 1 20rem;min-width:0}
+.copy{min-height:2.75rem;min-width:6rem;padding:.25rem 1rem;font-size:.875rem;background:var(--panel)}
 .copy[hidden]{display:none}
 .step>.note{max-width:none;margin:.75rem 0 0;padding:.625rem 0 .625rem 1rem;border-left:3px solid var(--accent)}
 .step>.note.bad{border-color:var(--warn);color:var(--warn)}

@@ -1,4 +1,4 @@
-import { exchangePanes, type ShownExchange } from './exchange.ts'
+import { curlDetails, exchangePanes, type ShownExchange } from './exchange.ts'
 import type { Html } from './html.ts'
 import { html } from './html.ts'
 import { gate, mark } from './mark.ts'
@@ -25,6 +25,7 @@ export type DemoStep = {
   readonly state: 'done' | 'now' | 'later' | 'failed'
   readonly button?: { readonly action: string; readonly label: string; readonly stays: boolean }
   readonly exchange?: ShownExchange
+  readonly curl?: string
   readonly authorization?: {
     readonly url: string
     readonly parameters: readonly { name: string; value: string; meaning: string }[]
@@ -101,6 +102,7 @@ const stepBody = (step: DemoStep, secrets: readonly ShownSecret[]): Html => html
 ${step.account && accountNote(step.account)}
 ${step.authorization && authorizationParts(step.authorization)}
 ${step.exchange && exchangePanes(step.exchange, secrets, `step-${step.number}`)}
+${step.curl !== undefined && curlDetails(step.curl, secrets, `step-${step.number}`)}
 ${step.learned !== undefined && step.learned.length > 0 && learnedFields(step.learned)}
 ${step.note && html`<p class="note ${step.note.tone}">${textWithSecrets(step.note.text, secrets)}</p>`}
 ${step.button && postButton(step.button, step.number, 'button primary')}`

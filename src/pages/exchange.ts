@@ -14,10 +14,9 @@ export type ShownExchange = {
   readonly request: ShownMessage
   readonly response: ShownMessage
   readonly status: number
-  readonly curl: string
 }
 
-/** A request and its response side by side, and the request as a command. `id` makes the ids of the parts. */
+/** A request and its response side by side. `id` makes the ids of the parts. */
 export const exchangePanes = (
   exchange: ShownExchange,
   secrets: readonly ShownSecret[],
@@ -25,10 +24,13 @@ export const exchangePanes = (
 ): Html => html`<div class="exchange">
 ${pane({ id: `${id}-request`, title: 'Request', way: `${exchange.from} → ${exchange.to}`, message: exchange.request, tone: '', secrets })}
 ${pane({ id: `${id}-response`, title: 'Response', way: `${exchange.to} → ${exchange.from}`, message: exchange.response, tone: exchange.status < 400 ? 'good' : 'bad', secrets })}
-</div>
-<details class="curl"><summary>The same with curl</summary>
-<div><button class="button copy" type="button" data-of="${id}-curl" hidden>Copy</button>
-<pre id="${id}-curl">${textWithSecrets(exchange.curl, secrets)}</pre></div></details>`
+</div>`
+
+/** A request as a command for a shell, to be unfolded; the button needs the page's script. */
+export const curlDetails = (curl: string, secrets: readonly ShownSecret[], id: string): Html =>
+  html`<details class="curl"><summary>The same with curl</summary>
+<div><pre id="${id}-curl">${textWithSecrets(curl, secrets)}</pre>
+<button class="button copy" type="button" data-of="${id}-curl" hidden>Copy</button></div></details>`
 
 const pane = (p: {
   readonly id: string

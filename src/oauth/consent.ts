@@ -1,0 +1,145 @@
+import type Koa from 'koa'
+
+import { consentPage } from '../pages/consent.ts'
+import type { Consent } from '../store/consents.ts'
+import { answerWithError } from './authorization-response.ts'
+import { answerPage, callerOf, type Handler } from './endpoint.ts'
+import { accessDenied, invalidRequest } from './errors.ts'
+import { bindForm, checkBinding, type FormBinding, refuseCrossSite } from './form-binding.ts'
+import { giveCode, usedBefore, usedMarker } from './give-code.ts'
+import { grantableScope, mustSignIn, proceed } from './next-step.ts'
+import type { Parameters } from './parameters.ts'
+import { type Resumed, resume } from './pending-request.ts'
+import { redirectHost } from './redirect-uri.ts'
+import { endpointPath, type Room } from './room.ts'
+import { currentPerson, type Person } from './session.ts'
+
+/** GET: asks the person; without one, or where the password must be given first, it leads to the sign-in form. */
+export const consentForm =
+  (room: Room): Handler =>
+  async (ctx, parameters) => {
+    const resumed = await resume(ctx, parameters, room)
+    const person = await currentPerson(ctx, room)
+    if (!canDecide(resumed, person)) return proceed(ctx, resumed, person, room)
+    await showForm(ctx, resumed, person, room)
+  }
+
+/** POST: `decision` = allow or deny, and one `scope` for each that is allowed. */
+export const decideConsent =
+  (room: Room): Handler =>
+  async (ctx, parameters) => {
+    refuseCrossSite(ctx.req, room)
+    const resumed = await resume(ctx, parameters, room)
+    const person = await currentPerson(ctx, room)
+    if (!canDecide(resumed, person)) return proceed(ctx, resumed, person, room)
+    checkBinding(parameters, bindingOf(resumed, person), room)
+    const decision = parameters.get('decision')
+    if (decision === 'deny') return deny(ctx, resumed, person, room)
+    if (decision !== 'allow') throw invalidRequest('decision must be allow or deny')
+    await allow(ctx, resumed, person, parameters, room)
+  }
+
+/** Signed in, freshly enough, and with something to give. */
+const canDecide = ({ pending }: Resumed, person: Person | undefined): person is Person =>
+  person !== undefined &&
+  !mustSignIn(pending, person) &&
+  (pending.scope.length === 0 || grantableScope(pending, person.account).length > 0)
+
+const deny = async (
+  ctx: Koa.Context,
+  { pending, client }: Resumed,
+  { account }: Person,
+  room: Room,
+): Promise<void> => {
+  if (!(await room.stores.store.swap(usedMarker(pending)))) throw usedBefore()
+  const { client_id } = client
+  room.log.audit('consent.denied', { client_id, sub: account.sub, ...callerOf(ctx, room) })
+  answerWithError(ctx, pending, accessDenied('the person said no'), room)
+}
+
+const allow = async (
+  ctx: Koa.Context,
+  resumed: Resumed,
+  person: Person,
+  parameters: Parameters,
+  room: Room,
+): Promise<void> => {
+  const { pending, client } = resumed
+  const offered = grantableScope(pending, person.account)
+  const ticked = parameters.all('scope')
+  if (!ticked.every((name) => offered.includes(name)))
+    throw invalidRequest('a scope was not offered')
+  const scope = offered.filter((name) => ticked.includes(name))
+  if (scope.length === 0 && offered.length > 0) {
+    return showForm(ctx, resumed, person, room, 'Tick at least one, or deny.')
+  }
+  const remembered = await rememberedWith(resumed, person, scope, room)
+  const { client_id } = client
+  const { sub } = person.account
+  await giveCode(
+    ctx,
+    resumed,
+    person,
+    { scope, writes: [room.stores.consents.write(remembered)] },
+    room,
+  )
+  room.log.audit('consent.given', { client_id, sub, scope, ...callerOf(ctx, room) })
+}
+
+/** What was allowed before stays remembered, unless it was asked for again and left out this time. */
+const rememberedWith = async (
+  { pending, client: { client_id } }: Resumed,
+  { account: { sub } }: Person,
+  scope: readonly string[],
+  { stores, config, clock }: Room,
+): Promise<Consent> => {
+  const former = await stores.consents.find(client_id, sub)
+  const kept = (former?.scope ?? []).filter((name) => !pending.scope.includes(name))
+  const at = clock()
+  return { client_id, sub, scope: [...kept, ...scope], at, expires: at + config.tokens.grant }
+}
+
+const showForm = async (
+  ctx: Koa.Context,
+  resumed: Resumed,
+  person: Person,
+  room: Room,
+  problem?: string,
+): Promise<void> => {
+  const { pending, client, sealed } = resumed
+  const { account } = person
+  const former = await room.stores.consents.find(client.client_id, account.sub)
+  const offered = grantableScope(pending, account)
+  ctx.status = problem === undefined ? 200 : 400
+  const page = consentPage({
+    action: endpointPath(room.config, 'consent'),
+    hidden: { request: sealed, csrf: bindForm(bindingOf(resumed, person), room) },
+    client: {
+      name: client.client_name ?? client.client_id,
+      redirectHost: redirectHost(pending.redirect_uri),
+      ...(client.client_uri !== undefined && { uri: client.client_uri }),
+      ...(client.source === 'registered' && { since: `registered ${dayOf(client.created)}` }),
+    },
+    person: { name: account.name ?? account.username, username: account.username },
+    signOut: `${endpointPath(room.config, 'login')}?request=${sealed}&prompt=login`,
+    scopes: pending.scope.map((name) => ({
+      name,
+      words: room.config.scopes.get(name) ?? name,
+      checked: offered.includes(name),
+      already: former?.scope.includes(name) ?? false,
+      offered: offered.includes(name),
+    })),
+    ...(problem !== undefined && { problem }),
+  })
+  answerPage(ctx, 'client', page)
+}
+
+/** The form is this person's, in this browser, for this request; another sign-in of the same person does not disturb it. */
+const bindingOf = ({ pending }: Resumed, { account }: Person): FormBinding => [
+  'consent',
+  pending.browser,
+  pending.id,
+  account.sub,
+]
+
+const dayOf = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10)

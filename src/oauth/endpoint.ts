@@ -1,0 +1,50 @@
+import type Koa from 'koa'
+
+import { pageHeaders } from '../pages/page-headers.ts'
+import type { Parameters } from './parameters.ts'
+import type { Caller, Room } from './room.ts'
+
+/** What answers a request whose parameters are read. Errors are thrown and rendered once, at the edge. */
+export type Handler = (ctx: Koa.Context, parameters: Parameters) => Promise<void> | void
+
+export type Endpoint = {
+  readonly path: string
+  readonly get?: Handler
+  readonly post?: Handler
+  /** How its errors look. */
+  readonly renders: 'json' | 'page'
+  /** True where any origin may call it with a script: nothing there depends on a cookie. */
+  readonly cors?: boolean
+  /** Parameters that may stand more than once. */
+  readonly repeatable?: ReadonlySet<string>
+  /** True where query and form of a post count alike and the handler judges flawed parameters (authorization requests). */
+  readonly lenient?: boolean
+}
+
+/** A page of ours. `form`: 'client' where its post may end in a redirect to a client. */
+export const answerPage = (ctx: Koa.Context, form: 'self' | 'client', page: string): void => {
+  ctx.set(pageHeaders({ form }))
+  ctx.type = 'html'
+  ctx.body = page
+}
+
+/** A back-channel answer (RFC 6749 §5.1). */
+export const answerJson = (ctx: Koa.Context, body: object): void => {
+  ctx.set('Cache-Control', 'no-store')
+  ctx.set('Pragma', 'no-cache')
+  ctx.body = body
+}
+
+/** Sends a browser on. 303, never 307: no form is posted again (RFC 9700 §4.12). The bytes of `location` stay as they are. */
+export const sendOn = (ctx: Koa.Context, location: string): void => {
+  ctx.status = 303
+  ctx.set('Location', location)
+  ctx.set('Cache-Control', 'no-store')
+  ctx.set('Referrer-Policy', 'no-referrer')
+  ctx.body = ''
+}
+
+export const callerOf = (ctx: Koa.Context, { peer }: Pick<Room, 'peer'>): Caller => ({
+  remote: peer(ctx.req).address,
+  request_id: ctx.state.request_id ?? '',
+})

@@ -1,0 +1,95 @@
+import type Koa from 'koa'
+
+import { signInPage } from '../pages/sign-in.ts'
+import type { Account } from '../store/accounts.ts'
+import { answerPage, callerOf, type Handler } from './endpoint.ts'
+import { OAuthError } from './errors.ts'
+import { bindForm, checkBinding, type FormBinding, refuseCrossSite } from './form-binding.ts'
+import { mustSignIn, proceed } from './next-step.ts'
+import type { Parameters } from './parameters.ts'
+import { type Resumed, resume } from './pending-request.ts'
+import { endpointPath, type Room } from './room.ts'
+import { currentPerson, startSession } from './session.ts'
+
+/** GET: the sign-in form; who is signed in already goes on, unless they come to change that (`prompt=login`). */
+export const signInForm =
+  (room: Room): Handler =>
+  async (ctx, parameters) => {
+    const resumed = await resume(ctx, parameters, room)
+    const person = await currentPerson(ctx, room)
+    const stays = person && !mustSignIn(resumed.pending, person)
+    if (stays && parameters.get('prompt') !== 'login') return proceed(ctx, resumed, person, room)
+    showForm(ctx, resumed, { username: resumed.pending.login_hint }, room)
+  }
+
+/** POST: `username` and `password`. What is wrong shows the form again: 401, and 429 when it was wrong too often. */
+export const signIn =
+  (room: Room): Handler =>
+  async (ctx, parameters) => {
+    refuseCrossSite(ctx.req, room)
+    const resumed = await resume(ctx, parameters, room)
+    checkBinding(parameters, bindingOf(resumed), room)
+    const username = parameters.get('username') ?? ''
+    try {
+      const account = await provenAccount(ctx, username, parameters, room)
+      if (!account) return showForm(ctx, resumed, { username, status: 401, problem: WRONG }, room)
+      const person = await startSession(ctx, account, room)
+      room.log.audit('session.started', { sub: account.sub, ...callerOf(ctx, room) })
+      await proceed(ctx, resumed, person, room)
+    } catch (error) {
+      if (!(error instanceof OAuthError && error.status === 429)) throw error
+      ctx.set(error.headers)
+      showForm(ctx, resumed, { username, status: 429, problem: TOO_OFTEN }, room)
+    }
+  }
+
+/** An unknown name and a wrong password take as long and leave the same trace. */
+const provenAccount = async (
+  ctx: Koa.Context,
+  username: string,
+  parameters: Parameters,
+  room: Room,
+): Promise<Account | undefined> => {
+  const caller = callerOf(ctx, room)
+  const { passwords } = room.throttles
+  const name = username.slice(0, LONGEST_USERNAME)
+  await passwords.check(name, caller.remote)
+  const account = await room.stores.accounts.find(username)
+  const password = parameters.get('password') ?? ''
+  const proven = await room.stores.passwords.verify(account, password)
+  await passwords.check(name, caller.remote)
+  if (account && proven) return account
+  await passwords.failed(name, caller.remote)
+  // Only a name that exists is logged: people type passwords into the wrong field.
+  room.log.audit('login.failed', { ...(account && { sub: account.sub }), ...caller })
+  return undefined
+}
+
+const showForm = (
+  ctx: Koa.Context,
+  resumed: Resumed,
+  shown: {
+    readonly username?: string | undefined
+    readonly status?: number
+    readonly problem?: string
+  },
+  room: Room,
+): void => {
+  const { status = 200, problem, username } = shown
+  const { client, sealed } = resumed
+  ctx.status = status
+  const page = signInPage({
+    action: endpointPath(room.config, 'login'),
+    hidden: { request: sealed, csrf: bindForm(bindingOf(resumed), room) },
+    clientName: client.client_name ?? client.client_id,
+    ...(username !== undefined && { username }),
+    ...(problem !== undefined && { problem }),
+  })
+  answerPage(ctx, 'client', page)
+}
+
+const bindingOf = ({ pending }: Resumed): FormBinding => ['login', pending.browser, pending.id]
+
+const WRONG = 'The username or the password is not right.'
+const TOO_OFTEN = 'Too many wrong attempts. Wait a while, then try again.'
+const LONGEST_USERNAME = 256

@@ -1,0 +1,100 @@
+import type { Config } from '../config/config.ts'
+import { type ProtectedResource, protectedResources } from '../config/protected-resource.ts'
+import type { Endpoint, Handler } from './endpoint.ts'
+
+import { endpointUrl, type Room } from './room.ts'
+import { grantTypes } from './token.ts'
+
+/**
+ * What clients can find out by themselves: the authorization server (RFC 8414) and each protected resource (RFC 9728).
+ * Made once of the configuration alone; neither `Host` nor the store has a say.
+ */
+export const metadataEndpoints = ({ config }: Pick<Room, 'config'>): readonly Endpoint[] => {
+  const server = answerDocument(serverMetadata(config))
+  const resources = documentsByPath(config)
+  return [
+    ...serverPaths(config).map((path) => ({ path, get: server }) as const),
+    ...[...resources].map(
+      ([path, documents]) => ({ path, get: answerResource(documents, config) }) as const,
+    ),
+  ].map((endpoint) => ({ ...endpoint, renders: 'json', cors: true }))
+}
+
+/** RFC 8414 §2. Only what is truly there; clients that look for an OpenID provider's document find the same one. */
+export const serverMetadata = (config: Config): Readonly<Record<string, unknown>> => {
+  const scopes = [...config.scopes.keys()]
+  const methods = ['client_secret_basic', 'client_secret_post']
+  return {
+    issuer: config.issuer,
+    authorization_endpoint: endpointUrl(config, 'authorize'),
+    token_endpoint: endpointUrl(config, 'token'),
+    ...(scopes.length > 0 && { scopes_supported: scopes }),
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    grant_types_supported: [...grantTypes.keys()],
+    token_endpoint_auth_methods_supported: [...methods, 'none'],
+    revocation_endpoint: endpointUrl(config, 'revoke'),
+    revocation_endpoint_auth_methods_supported: [...methods, 'none'],
+    introspection_endpoint: endpointUrl(config, 'introspect'),
+    introspection_endpoint_auth_methods_supported: methods,
+    code_challenge_methods_supported: ['S256'],
+    authorization_response_iss_parameter_supported: true,
+  }
+}
+
+/** The path of an issuer comes behind the well-known name (§3.1); some clients put it in front, or leave it out. */
+const serverPaths = ({ issuer }: Config): readonly string[] => {
+  const path = new URL(issuer).pathname.replace(/\/$/, '')
+  const [oauth, openid] = [
+    '/.well-known/oauth-authorization-server',
+    '/.well-known/openid-configuration',
+  ]
+  return [...new Set([oauth + path, openid + path, path + openid, oauth, openid])]
+}
+
+/** Routes of several hosts may share a path; the host then tells their documents apart, and a named one comes first. */
+const documentsByPath = (config: Config): ReadonlyMap<string, readonly ProtectedResource[]> => {
+  const resources = [...new Set(protectedResources(config).values())]
+  const [only, ...others] = resources
+  const root =
+    only && others.length === 0 ? [{ ...only, well_known_path: WELL_KNOWN_RESOURCE }] : []
+  return Map.groupBy([...resources, ...root], ({ well_known_path }) => well_known_path)
+}
+
+/** RFC 9728 §2. */
+export const resourceMetadata = (
+  { resource, scopes }: ProtectedResource,
+  { issuer }: Pick<Config, 'issuer'>,
+): Readonly<Record<string, unknown>> => ({
+  resource,
+  authorization_servers: [issuer],
+  ...(scopes.length > 0 && { scopes_supported: scopes }),
+  bearer_methods_supported: ['header'],
+})
+
+const answerResource = (
+  documents: readonly ProtectedResource[],
+  config: Pick<Config, 'issuer'>,
+): Handler => {
+  const handlers = documents.map(({ host, ...rest }) => ({
+    host,
+    answer: answerDocument(resourceMetadata(rest, config)),
+  }))
+  return (ctx, parameters) => {
+    const name = ctx.get('Host').replace(/:\d*$/, '').toLowerCase()
+    const chosen =
+      handlers.find(({ host }) => host === name) ??
+      handlers.find(({ host }) => host === undefined) ??
+      handlers[0]
+    return chosen?.answer(ctx, parameters)
+  }
+}
+
+const answerDocument =
+  (document: Readonly<Record<string, unknown>>): Handler =>
+  (ctx) => {
+    ctx.set('Cache-Control', 'public, max-age=300')
+    ctx.body = document
+  }
+
+const WELL_KNOWN_RESOURCE = '/.well-known/oauth-protected-resource'

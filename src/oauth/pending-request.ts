@@ -1,0 +1,81 @@
+import type Koa from 'koa'
+
+import type { Client } from '../store/clients.ts'
+import type { AuthorizationRequest } from './authorization-request.ts'
+import { isPublic } from './client-authentication.ts'
+import { invalidRequest } from './errors.ts'
+import type { Parameters } from './parameters.ts'
+import { isRegistered } from './redirect-uri.ts'
+import type { Room } from './room.ts'
+
+/** An authorization request on its way through our pages, bound to the browser that brought it. */
+export type PendingRequest = AuthorizationRequest & {
+  readonly v: 1
+  /** Used once: the code is written together with a marker of this name. */
+  readonly id: string
+  readonly created: number
+  /** Tag of the browser's cookie. */
+  readonly browser: string
+}
+
+/** A pending request as a page receives it. `sealed` is the form in which it travels. */
+export type Resumed = {
+  readonly pending: PendingRequest
+  readonly sealed: string
+  readonly client: Client
+}
+
+type Sealing = Pick<Room, 'stores' | 'cookies' | 'clock'>
+
+/** Binds a request to this browser, which gets its cookie now if it has none. */
+export const suspend = (
+  ctx: Koa.Context,
+  request: AuthorizationRequest,
+  client: Client,
+  { stores, cookies, clock }: Sealing,
+): Resumed => {
+  const { secrets } = stores
+  const known = cookies.browser.read(ctx.req)
+  const browser =
+    known !== undefined && secrets.minted('browser', known) ? known : secrets.mint('browser')
+  if (browser !== known) cookies.browser.write(ctx.res, browser)
+  const pending: PendingRequest = {
+    ...request,
+    v: 1,
+    id: secrets.id(),
+    created: clock(),
+    browser: secrets.tag('browser', [browser]),
+  }
+  return { pending, client, sealed: secrets.seal('request', pending) }
+}
+
+/**
+ * The request that a page or its post carries on. It lives half an hour, in the browser that began it (nobody can be sent
+ * into the middle of someone else's request), and only while its client is as it was. Throws `invalid_request`.
+ */
+export const resume = async (
+  ctx: Koa.Context,
+  parameters: Parameters,
+  { stores, cookies, clock }: Sealing,
+): Promise<Resumed> => {
+  const sealed = parameters.get('request') ?? ''
+  const pending = stores.secrets.open('request', sealed)
+  if (!isPending(pending)) throw invalidRequest('this page needs a request of an application')
+  if (clock() > pending.created + LONGEST_PENDING)
+    throw invalidRequest('this sign-in took too long')
+  const browser = cookies.browser.read(ctx.req) ?? ''
+  if (!stores.secrets.verifyTag('browser', [browser], pending.browser)) {
+    throw invalidRequest('this sign-in was begun in another browser, or cookies are not accepted')
+  }
+  const client = await stores.clients.find(pending.client_id)
+  if (!client || !isRegistered(pending.redirect_uri, { ...client, public: isPublic(client) })) {
+    throw invalidRequest('the application that asked is no longer registered')
+  }
+  return { pending, sealed, client }
+}
+
+const isPending = (value: unknown): value is PendingRequest =>
+  typeof value === 'object' && value !== null && 'v' in value && value.v === 1
+
+/** Seconds that a person has to sign in and decide. */
+export const LONGEST_PENDING = 1800

@@ -1,0 +1,29 @@
+import { authenticateClient } from './client-authentication.ts'
+import { answerJson, callerOf, type Handler } from './endpoint.ts'
+import { invalidRequest } from './errors.ts'
+import { findToken } from './held-token.ts'
+import type { Room } from './room.ts'
+
+/**
+ * The revocation endpoint (RFC 7009). A refresh token, the current one or one before it, ends the grant and everything
+ * under it; an access token ends alone. A token that is not the client's own is left alone, and the answer does not tell.
+ */
+export const revoke =
+  (room: Room): Handler =>
+  async (ctx, parameters) => {
+    const caller = callerOf(ctx, room)
+    const client = await authenticateClient(ctx.req, parameters, caller, room)
+    const value = parameters.get('token')
+    if (value === undefined) throw invalidRequest('token is missing')
+    const held = await findToken(value, room)
+    if (held?.client_id === client.client_id) {
+      const { sub } = held.kind === 'access_token' ? held.token : held.grant
+      const grant_id = held.kind === 'access_token' ? held.token.grant_id : held.grant.id
+      if (held.kind === 'access_token') await room.stores.tokens.revoke(value)
+      else await room.stores.grants.end(grant_id, 'revoked by its client')
+      const { client_id } = client
+      room.log.audit('token.revoked', { what: held.kind, client_id, sub, grant_id, ...caller })
+    }
+    ctx.status = 200
+    answerJson(ctx, {})
+  }

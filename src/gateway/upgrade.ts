@@ -105,9 +105,11 @@ const startUpgrade = (call: Call): Tunnel => {
     request = dial(library, call)
     request.on('error', (error) => fail(reply, error))
     request.on('upgrade', (response, upstream, first) => {
+      upstream.on('error', () => {})
       attempt(reply, () => {
         tunnel = openTunnel(call, reply, response, upstream, first)
       })
+      if (!tunnel) upstream.destroy()
     })
     request.on('response', (response) => attempt(reply, () => passOn(call, reply, response)))
   }
@@ -178,9 +180,7 @@ const openTunnel = (
   upstream: Duplex,
   first: Buffer,
 ): Tunnel | undefined => {
-  upstream.on('error', () => {})
   if (!reply.waiting() || !isAgreed(req, response)) {
-    upstream.destroy()
     reply.refuse(NOT_AGREED, 'upstream.handshake')
     return undefined
   }

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { configurationFile } from './configuration-file.ts'
+import type { TokenOptions } from './sample-client/settings.ts'
 import type { Terminal } from './terminal.ts'
 
 /**
@@ -36,6 +37,29 @@ export const runProgram = async (argv: readonly string[], terminal: Terminal): P
     .action(async (file: string | undefined, { json = false }: { json?: boolean }) => {
       const { check } = await import('./check.ts')
       code = await check(configurationFile(file), { ...terminal, json })
+    })
+  program
+    .command('token')
+    .description('get a token as a sample client does, and print each step with the tokens')
+    .option('--call <url>', 'GET this with the token')
+    .option('--issuer <url>', 'authorization server (default: http://localhost:8080)')
+    .option('--client-id <id>', 'registered client (default: cli)')
+    .option('--client-secret <->', 'with -, read the secret from standard input or a prompt')
+    .option('--redirect-uri <uri>', 'registered one, for a client that may not use any port')
+    .option(
+      '--scope <scopes>',
+      'what to ask for, separated by spaces (default: what the client has)',
+    )
+    .option('--manual', 'paste the code, as where this machine has no browser')
+    .option('--no-browser', 'open no browser, only print the address')
+    .option('--timeout <seconds>', 'how long to wait for the person (default: 300)')
+    .option('--json', 'print the answer as JSON, and the steps to standard error')
+    .action(async (options: TokenOptions) => {
+      const [{ token }, { openBrowser }] = await Promise.all([
+        import('./token.ts'),
+        import('./sample-client/browser.ts'),
+      ])
+      code = await token(options, { ...terminal, openBrowser })
     })
   program
     .command('schema')

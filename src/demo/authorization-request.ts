@@ -11,6 +11,7 @@ export const authorizationRequest = (setup: Setup): Authorization => {
     ['client_id', setup.client_id],
     ['redirect_uri', setup.redirect_uri],
     ['scope', setup.scope],
+    ['prompt', 'consent'],
     ['state', state],
     ['code_challenge', createHash('sha256').update(code_verifier).digest('base64url')],
     ['code_challenge_method', 'S256'],
@@ -28,6 +29,10 @@ export const PARAMETER_MEANINGS: ReadonlyMap<string, string> = new Map([
   ['client_id', 'Who asks.'],
   ['redirect_uri', 'Where the answer goes. It must be registered, character for character.'],
   ['scope', 'What the application would like to do. You can allow less.'],
+  [
+    'prompt',
+    'Ask every time, so that this walk always shows the page. Without it, your choice would be remembered.',
+  ],
   [
     'state',
     'A random value that must come back unchanged, so that nobody can slip in an answer of his own.',

@@ -21,7 +21,7 @@ export type ConsentClient = {
   readonly uri?: string
   /** Host (or scheme, for a private-use one) that the answer goes to. */
   readonly redirectHost: string
-  /** A warning about how the client came here, such as 'Registered itself today'; left out for one of the file. */
+  /** How it came here when nobody vouched for it: 'registered 2026-11-22'. Left out for one of the file. */
   readonly since?: string
 }
 
@@ -75,7 +75,11 @@ const clientFacts = (client: ConsentClient): Html => html`<dl class="facts">
 <dt>Answer goes to</dt><dd><bdi>${displayed(client.redirectHost, 253)}</bdi></dd>
 ${client.uri?.startsWith('https://') && html`<dt>Website</dt><dd>${website(client.uri)}</dd>`}
 </dl>
-${client.since !== undefined && html`<p class="caution">${displayed(client.since, 200)}</p>`}`
+${client.since !== undefined && unverified(client.since)}`
+
+const unverified = (since: string): Html =>
+  html`<p class="caution"><b>Not verified: ${displayed(since)}.</b> It chose its name itself. \
+Allow it only if you know the address above.</p>`
 
 const website = (uri: string): Html =>
   html`<a href="${uri}" target="_blank" rel="noopener noreferrer"><bdi>${displayed(uri.slice(8), 80)}</bdi></a>`

@@ -6,3 +6,24 @@ export type Accounts = {
   find(username: string): Account | undefined | Promise<Account | undefined>
   findBySub(sub: string): Account | undefined | Promise<Account | undefined>
 }
+
+/** `replace` takes on the accounts of another configuration and returns the subjects that are gone. */
+export type FileAccounts = Accounts & { replace(settings: readonly AccountSettings[]): string[] }
+
+export const createAccounts = (settings: readonly AccountSettings[]): FileAccounts => {
+  let accounts = indexed(settings)
+  return {
+    find: (username) => accounts.byUsername.get(username),
+    findBySub: (sub) => accounts.bySub.get(sub),
+    replace(next) {
+      const gone = [...accounts.bySub.keys()]
+      accounts = indexed(next)
+      return gone.filter((sub) => !accounts.bySub.has(sub))
+    },
+  }
+}
+
+const indexed = (settings: readonly AccountSettings[]) => ({
+  byUsername: new Map(settings.map((account) => [account.username, account])),
+  bySub: new Map(settings.map((account) => [account.sub, account])),
+})

@@ -1,4 +1,8 @@
+import type { Clock } from '../clock.ts'
 import type { ClientSettings } from '../config/config.ts'
+import { endMessage } from './ended.ts'
+import { digest, equal } from './secrets.ts'
+import type { Store } from './store.ts'
 
 export type Client = Omit<ClientSettings, 'client_secret'> & {
   /** SHA-256 of each secret that is good now, base64url. Empty: a public client. */
@@ -18,3 +22,59 @@ export type Clients = {
   /** Deletes a registered client; every token of it is refused from then on. */
   remove(client_id: string): Promise<void>
 }
+
+/** `replace` takes on the clients of another configuration and returns the ids that are gone. */
+export type FileClients = Clients & { replace(settings: readonly ClientSettings[]): string[] }
+
+export const createClients = (deps: {
+  readonly store: Store
+  readonly clock: Clock
+  readonly settings: readonly ClientSettings[]
+}): FileClients => {
+  const { store } = deps
+  let ofFile = byId(deps.settings)
+
+  const findRegistered = async (client_id: string): Promise<Client | undefined> => {
+    const row = await store.get(clientKey(client_id))
+    return row === undefined ? undefined : JSON.parse(row)
+  }
+
+  return {
+    find: (client_id) => ofFile.get(client_id) ?? findRegistered(client_id),
+    verifySecret(client, secret) {
+      const presented = digest(secret)
+      const digests = client?.secret_digests ?? []
+      const matches = (digests.length === 0 ? [NONE] : digests).map((d) => equal(d, presented))
+      return digests.length > 0 && matches.includes(true)
+    },
+    async save(client, expires) {
+      const { client_id } = client
+      const value = JSON.stringify({ ...client, source: 'registered' })
+      await store.batch([
+        { op: 'set', key: clientKey(client_id), value, expires: expires * 1000, indexes: [INDEX] },
+      ])
+    },
+    async remove(client_id) {
+      await store.batch([{ op: 'delete', key: clientKey(client_id) }], [endMessage({ client_id })])
+    },
+    replace(settings) {
+      const gone = [...ofFile.keys()]
+      ofFile = byId(settings)
+      return gone.filter((client_id) => !ofFile.has(client_id))
+    },
+  }
+}
+
+const byId = (settings: readonly ClientSettings[]): ReadonlyMap<string, Client> =>
+  new Map(settings.map((client) => [client.client_id, fromFile(client)]))
+
+const fromFile = ({ client_secret, ...client }: ClientSettings): Client => ({
+  ...client,
+  secret_digests: client_secret === undefined ? [] : [digest(client_secret)],
+  source: 'file',
+  created: 0,
+})
+
+const INDEX = 'clients'
+const NONE = digest('')
+const clientKey = (client_id: string): string => `client:${client_id}`

@@ -1,5 +1,7 @@
-import type { Grant } from './grants.ts'
-import type { Write } from './store.ts'
+import type { Clock } from '../clock.ts'
+import { type Grant, grantKey, grantRow, keptUntil } from './grants.ts'
+import { digest, type Secrets } from './secrets.ts'
+import type { Store, Swap, Write } from './store.ts'
 
 /** An authorization code (RFC 6749 §4.1.2), as it was issued. */
 export type Code = {
@@ -50,3 +52,88 @@ export type Codes = {
   /** The one atomic step. `lost`: someone else claimed it, or its grant ended. */
   claim(code: Code, claim: Claim): Promise<'claimed' | 'lost'>
 }
+
+type CodeDeps = {
+  readonly store: Store
+  readonly secrets: Secrets
+  readonly clock: Clock
+  /** The longest life of an access token, seconds. */
+  readonly tokenLife: () => number
+}
+
+export const createCodes = ({ store, secrets, clock, tokenLife }: CodeDeps): Codes => ({
+  async issue(request) {
+    const value = secrets.mint('authorization-code')
+    const code = codeOf(request, digest(value), clock())
+    const written = await store.batch([
+      { op: 'swap', expected: undefined, ...asNext(grantRow(code.grant, code.expires + MARGIN)) },
+      {
+        op: 'set',
+        key: codeKey(code.id),
+        value: JSON.stringify(code),
+        expires: rememberedUntil(code),
+      },
+      ...(request.writes ?? []),
+    ])
+    return written ? value : undefined
+  },
+
+  async find(value) {
+    if (!secrets.minted('authorization-code', value)) return undefined
+    const id = digest(value)
+    const [row, spent] = await store.getMany([codeKey(id), spentKey(id)])
+    if (row === undefined) return undefined
+    const code: Code = JSON.parse(row)
+    if (spent !== undefined) return { ...code, spent: JSON.parse(spent) }
+    return code.expires > clock() ? code : undefined
+  },
+
+  async claim(code, { client_id, redeemed, writes = [] }) {
+    const now = clock()
+    if (code.expires <= now) return 'lost'
+    const spent: Spent = { at: now, client_id, grant_id: code.grant.id }
+    const won = await store.batch([
+      {
+        op: 'swap',
+        key: spentKey(code.id),
+        expected: undefined,
+        next: JSON.stringify(spent),
+        expires: rememberedUntil(code),
+      },
+      redeemed === undefined
+        ? { op: 'delete', key: grantKey(code.grant.id) }
+        : {
+            op: 'swap',
+            expected: JSON.stringify(code.grant),
+            ...asNext(grantRow(redeemed, keptUntil(redeemed, now, tokenLife()))),
+          },
+      ...writes,
+    ])
+    return won ? 'claimed' : 'lost'
+  },
+})
+
+const codeOf = (request: CodeRequest, id: string, now: number): Code => ({
+  id,
+  grant: request.grant,
+  client_id: request.grant.client_id,
+  redirect_uri: request.redirect_uri,
+  redirect_uri_given: request.redirect_uri_given,
+  ...(request.code_challenge !== undefined && { code_challenge: request.code_challenge }),
+  expires: now + request.lifetime,
+})
+
+// Seconds that an unredeemed grant outlives its code, so that a claim in the last moment finds it.
+const MARGIN = 10
+// Seconds that a spent code is known after its life, so that a replay can be told from a guess.
+const REMEMBERED = 600
+
+const rememberedUntil = (code: Code): number => (code.expires + REMEMBERED) * 1000
+
+const codeKey = (id: string): string => `authorization-code:${id}`
+const spentKey = (id: string): string => `authorization-code-spent:${id}`
+
+const asNext = ({ value, ...row }: ReturnType<typeof grantRow>): Omit<Swap, 'expected'> => ({
+  ...row,
+  next: value,
+})

@@ -1,4 +1,8 @@
-import type { Write } from './store.ts'
+import type { Clock } from '../clock.ts'
+import type { Log } from '../telemetry/log.ts'
+import { endMessage } from './ended.ts'
+import type { Secrets } from './secrets.ts'
+import type { Store, Write } from './store.ts'
 
 /**
  * A grant: one authorization, by a resource owner (or a client, for itself), to a client. Codes and tokens are its
@@ -44,3 +48,71 @@ export type Grants = {
   /** Ends every grant by a resource owner; resolves to how many. */
   endAllOfAccount(sub: string, reason: string): Promise<number>
 }
+
+type GrantDeps = {
+  readonly store: Store
+  readonly secrets: Pick<Secrets, 'id'>
+  readonly clock: Clock
+  readonly log: Log
+  /** The longest life of an access token, seconds: a grant stays at least as long as its tokens. */
+  readonly tokenLife: () => number
+}
+
+export const createGrants = (deps: GrantDeps): Grants => {
+  const { store, clock, log } = deps
+
+  const endAll = async (index: string, ended: Parameters<typeof endMessage>[0]) => {
+    let cursor: string | undefined
+    let count = 0
+    do {
+      const page = await store.list(index, { limit: 500, ...(cursor && { cursor }) })
+      const deletes = page.rows.map(({ key }): Write => ({ op: 'delete', key }))
+      // One message a page, after its rows are gone: a re-read that it causes must not find them.
+      await store.batch(deletes, [endMessage(ended)])
+      count += deletes.length
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    return count
+  }
+
+  return {
+    begin: (grant) => ({ id: deps.secrets.id(), ...grant, redeemed: false }),
+    write: (grant) => ({
+      op: 'set',
+      ...grantRow(grant, keptUntil(grant, clock(), deps.tokenLife())),
+    }),
+    async find(id) {
+      const row = await store.get(grantKey(id))
+      const grant: Grant | undefined = row === undefined ? undefined : JSON.parse(row)
+      return grant !== undefined && grant.expires > clock() ? grant : undefined
+    },
+    async end(id, reason) {
+      await store.batch([{ op: 'delete', key: grantKey(id) }], [endMessage({ grant_id: id })])
+      log.audit('grant.ended', { grant_id: id, reason })
+    },
+    async endAllOfClient(client_id, reason) {
+      const count = await endAll(`grants:client:${client_id}`, { client_id })
+      log.audit('client.grants_ended', { client_id, reason, count })
+      return count
+    },
+    async endAllOfAccount(sub, reason) {
+      const count = await endAll(`grants:account:${sub}`, { sub })
+      log.audit('account.grants_ended', { sub, reason, count })
+      return count
+    },
+  }
+}
+
+export const grantKey = (id: string): string => `grant:${id}`
+
+/** What is written of a grant, until `until` (seconds). The text is what a swap compares. */
+export const grantRow = (grant: Grant, until: number) => ({
+  key: grantKey(grant.id),
+  value: JSON.stringify(grant),
+  expires: until * 1000,
+  indexes: [`grants:client:${grant.client_id}`, `grants:account:${grant.sub}`],
+})
+
+/** A row outlives the last token that can still be made or used under it, never the grant. Seconds. */
+export const keptUntil = (grant: Grant, now: number, tokenLife: number): number =>
+  Math.min(grant.expires, Math.max(now, grant.refresh?.expires ?? 0) + tokenLife)

@@ -1,17 +1,20 @@
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
-import type { Accounts } from './accounts.ts'
-import type { Clients } from './clients.ts'
-import type { Codes } from './codes.ts'
-import type { Consents } from './consents.ts'
-import type { Grants } from './grants.ts'
-import type { Passwords } from './passwords.ts'
-import type { RefreshTokens } from './refresh-tokens.ts'
-import type { Secrets } from './secrets.ts'
-import type { Sessions } from './sessions.ts'
-import type { Store } from './store.ts'
-import type { AccessTokens } from './tokens.ts'
+import { type Accounts, createAccounts } from './accounts.ts'
+import { type Clients, createClients } from './clients.ts'
+import { type Codes, createCodes } from './codes.ts'
+import { type Consents, createConsents } from './consents.ts'
+import { createGrants, type Grants } from './grants.ts'
+import { keptSecret } from './kept-secret.ts'
+import { memoryStore } from './memory.ts'
+import { createPasswords, type Passwords } from './passwords.ts'
+import { createTokenReader } from './read-token.ts'
+import { createRefreshTokens, type RefreshTokens } from './refresh-tokens.ts'
+import { createSecrets, randomSecret, type Secrets } from './secrets.ts'
+import { createSessions, type Sessions } from './sessions.ts'
+import { type Store, StoreRefused } from './store.ts'
+import { type AccessTokens, createAccessTokens } from './tokens.ts'
 
 /** Everything that outlives a request. */
 export type Stores = {
@@ -36,8 +39,98 @@ export type Stores = {
 
 /** Opens the store that `config.store` names. Throws StoreRefused when we will not start on it. */
 export const openStores = async (
-  config: Config,
+  initial: Config,
   deps: { readonly clock: Clock; readonly log: Log },
 ): Promise<Stores> => {
-  throw new Error(`not yet: ${config.store.kind} ${deps.clock()}`)
+  let config = initial
+  const { clock, log } = deps
+  const store = await openStore(config, deps)
+  const secrets = createSecrets(secretsOf(config))
+  const tokenLife = () => longestTokenLife(config)
+  const clients = createClients({ store, clock, settings: config.clients })
+  const accounts = createAccounts(config.accounts)
+  const grants = createGrants({ store, secrets, clock, log, tokenLife })
+  const scopes = () => config.scopes
+  const tokens = createAccessTokens({
+    ...{ store, secrets, clock, log },
+    read: createTokenReader({ store, grants, clients, accounts, clock, scopes }),
+    lifetimes: () => config.tokens,
+    maximum: config.limits.cachedTokens,
+  })
+  const sessions = createSessions({ store, secrets, clock, limits: () => config.sessions })
+  const stopPurging = purgeNowAndThen(store, log)
+
+  return {
+    ...{ store, secrets, tokens, grants, clients, accounts, sessions },
+    codes: createCodes({ store, secrets, clock, tokenLife }),
+    refreshTokens: createRefreshTokens({ store, secrets, grants, clock, tokenLife }),
+    consents: createConsents({ store, clock }),
+    passwords: createPasswords(() =>
+      config.accounts.find(({ password }) => password.startsWith('$')),
+    ),
+    async reload(next) {
+      const before = config
+      config = next
+      const goneClients = clients.replace(next.clients)
+      const goneSubs = accounts.replace(next.accounts)
+      for (const client_id of goneClients) tokens.end({ client_id })
+      for (const sub of goneSubs) tokens.end({ sub })
+      if (takeOnSecrets(secrets, before, next) || lostScopes(before, next)) tokens.forget()
+      const reason = 'removed from the configuration'
+      for (const client_id of goneClients) await grants.endAllOfClient(client_id, reason)
+      for (const sub of goneSubs) {
+        await sessions.endAllOfAccount(sub)
+        await grants.endAllOfAccount(sub, reason)
+      }
+    },
+    async close() {
+      stopPurging()
+      tokens.close()
+      await store.close()
+    },
+  }
+}
+
+const openStore = async (config: Config, deps: { clock: Clock; log: Log }): Promise<Store> => {
+  const { store } = config
+  if (store.kind === 'memory') return memoryStore(deps)
+  if (store.kind === 'sqlite') return (await import('./sqlite.ts')).sqliteStore(store.file, deps)
+  throw new StoreRefused(
+    `store: ${store.kind} is not in this release`,
+    'Use sqlite:FILE, or memory: for what may be lost at the next start.',
+  )
+}
+
+const secretsOf = (config: Config): readonly string[] => {
+  if (config.secret.length > 0) return config.secret
+  return [
+    config.store.kind === 'sqlite' ? keptSecret(`${config.store.file}.secret`) : randomSecret(),
+  ]
+}
+
+const takeOnSecrets = (secrets: Secrets, before: Config, next: Config): boolean => {
+  if (next.secret.length === 0 || next.secret.join('\n') === before.secret.join('\n')) return false
+  secrets.rotate(next.secret)
+  return true
+}
+
+const lostScopes = (before: Config, next: Config): boolean =>
+  [...before.scopes.keys()].some((scope) => !next.scopes.has(scope))
+
+const longestTokenLife = ({ tokens, clients }: Config): number =>
+  Math.max(tokens.accessToken, ...clients.map((client) => client.tokens.accessToken ?? 0))
+
+const PURGE_EVERY = 30_000
+const PURGE_ROWS = 1000
+
+const purgeNowAndThen = (store: Store, log: Log): (() => void) => {
+  const purge = async (): Promise<void> => {
+    try {
+      while ((await store.purge(PURGE_ROWS)) === PURGE_ROWS);
+    } catch (cause) {
+      log.warn('store.purge', { cause })
+    }
+  }
+  const timer = setInterval(purge, PURGE_EVERY).unref()
+  return () => clearInterval(timer)
 }

@@ -1,4 +1,6 @@
+import { argon2, timingSafeEqual } from 'node:crypto'
 import type { Account } from './accounts.ts'
+import { equal, randomSalt } from './secrets.ts'
 
 export type Passwords = {
   /**
@@ -11,4 +13,112 @@ export type Passwords = {
 /** Too many passwords are being checked: 503 with Retry-After. */
 export class PasswordsBusy extends Error {
   override readonly name = 'PasswordsBusy'
+}
+
+/** `model`: an account of the kind that most are, whose cost an unknown one is given. */
+export const createPasswords = (model: () => Account | undefined): Passwords => {
+  const inTurn = createQueue(AT_ONCE, WAITING)
+  return {
+    verify: (account, password) =>
+      inTurn(async () => {
+        const phc = parsePhc(account?.password ?? '')
+        if (phc !== undefined) return matches(phc, password)
+        // Plain text (the demo's) and unknown accounts pay for a derivation, too.
+        await derive(parsePhc(model()?.password ?? '') ?? DUMMY, password)
+        return (
+          account !== undefined &&
+          !account.password.startsWith('$') &&
+          equal(account.password, password)
+        )
+      }),
+  }
+}
+
+/** A PHC string of argon2id: 19 MiB, two passes, one lane (RFC 9106 §3.1; OWASP's minimum). */
+export const hashPassword = async (password: string): Promise<string> => {
+  const salt = randomSalt()
+  const derived = await derive({ ...DUMMY, salt }, password)
+  return `$argon2id$v=19$m=${DUMMY.memory},t=${DUMMY.passes},p=${DUMMY.lanes}$${b64(salt)}$${b64(derived)}`
+}
+
+type Phc = {
+  /** KiB. */
+  readonly memory: number
+  readonly passes: number
+  readonly lanes: number
+  readonly salt: Buffer
+  readonly derived: Buffer
+}
+
+const DUMMY: Phc = {
+  memory: 19_456,
+  passes: 2,
+  lanes: 1,
+  salt: Buffer.alloc(16),
+  derived: Buffer.alloc(32),
+}
+
+const PHC = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$([\w+/-]+)\$([\w+/-]+)$/
+
+const parsePhc = (text: string): Phc | undefined => {
+  const [, memory, passes, lanes, salt, derived] = PHC.exec(text) ?? []
+  if (salt === undefined || derived === undefined) return undefined
+  return {
+    memory: Number(memory),
+    passes: Number(passes),
+    lanes: Number(lanes),
+    salt: Buffer.from(salt, 'base64'),
+    derived: Buffer.from(derived, 'base64'),
+  }
+}
+
+const matches = async (phc: Phc, password: string): Promise<boolean> =>
+  timingSafeEqual(await derive(phc, password), phc.derived)
+
+// On the thread pool of libuv. People type the same letter in two ways: NFC makes them one.
+const derive = (phc: Phc, password: string): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    const parameters = {
+      message: password.normalize('NFC'),
+      nonce: phc.salt,
+      memory: phc.memory,
+      passes: phc.passes,
+      parallelism: phc.lanes,
+      tagLength: phc.derived.length,
+    }
+    argon2('argon2id', parameters, (error, derived) => (error ? reject(error) : resolve(derived)))
+  })
+
+const b64 = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '')
+
+const AT_ONCE = 2
+const WAITING = 64
+
+const createQueue = (atOnce: number, waiting: number) => {
+  const line: (() => void)[] = []
+  let running = 0
+
+  const enter = (): Promise<void> => {
+    if (running < atOnce) {
+      running += 1
+      return Promise.resolve()
+    }
+    if (line.length >= waiting) throw new PasswordsBusy('too many passwords are being checked')
+    return new Promise((resolve) => line.push(resolve))
+  }
+
+  const leave = (): void => {
+    const next = line.shift()
+    if (next === undefined) running -= 1
+    else next()
+  }
+
+  return async <Result>(step: () => Promise<Result>): Promise<Result> => {
+    await enter()
+    try {
+      return await step()
+    } finally {
+      leave()
+    }
+  }
 }

@@ -1,3 +1,6 @@
+import { createCipheriv, createDecipheriv, hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createKeyRing, hmac, type Key } from './key-ring.ts'
+
 /** What a secret is for. Each purpose has a key of its own, so that none can pass for another. */
 export type Purpose =
   | 'access-token'
@@ -16,6 +19,8 @@ export type Secrets = {
   mint(purpose: MintedPurpose): string
   /** True when `value` was minted here for this purpose, by any key in the list. Synchronous, no store read. */
   minted(purpose: MintedPurpose, value: string): boolean
+  /** True when `value` has the shape of this purpose, whoever made it. */
+  shaped(purpose: MintedPurpose, value: string): boolean
   /** Keyed tag over fields (length-prefixed, so that boundaries cannot move), base64url, by the first key. */
   tag(purpose: Purpose, fields: readonly string[]): string
   /** Compares with the tag by every key, in constant time. */
@@ -29,6 +34,8 @@ export type Secrets = {
     /** Undefined for what was not minted here. */
     parse(value: string): RefreshTokenParts | undefined
   }
+  /** Takes on another list of secrets; what only the old ones verify is foreign from then on. */
+  rotate(secrets: readonly string[]): void
 }
 
 export type MintedPurpose = 'access-token' | 'authorization-code' | 'session' | 'browser'
@@ -38,4 +45,129 @@ export type RefreshTokenParts = {
   readonly generation: number
   /** 16 random bytes of the grant, base64url. The store has only its digest. */
   readonly salt: string
+}
+
+/** `secrets`: the first mints, all verify; each at least 16 characters. */
+export const createSecrets = (secrets: readonly string[]): Secrets => {
+  const ring = createKeyRing(secrets)
+
+  const sign = (purpose: MintedPurpose | 'refresh-token', content: Buffer): string => {
+    const [key] = ring.keys('mint', purpose)
+    const body = Buffer.concat([key.kid, content])
+    const tag = hmac(key, [body]).subarray(0, TAG)
+    return PREFIX[purpose] + Buffer.concat([body, tag]).toString('base64url')
+  }
+
+  const verify = (purpose: MintedPurpose | 'refresh-token', value: string, bytes: number) => {
+    if (!hasShape(value, PREFIX[purpose], bytes)) return undefined
+    const all = Buffer.from(value.slice(PREFIX[purpose].length), 'base64url')
+    const body = all.subarray(0, bytes - TAG)
+    const tag = all.subarray(bytes - TAG)
+    for (const key of ring.keys('mint', purpose)) {
+      if (!key.kid.equals(body.subarray(0, KID))) continue
+      if (timingSafeEqual(hmac(key, [body]).subarray(0, TAG), tag)) return body.subarray(KID)
+    }
+    return undefined
+  }
+
+  return {
+    id: () => randomBytes(16).toString('base64url'),
+    mint: (purpose) => sign(purpose, randomBytes(RANDOM)),
+    minted: (purpose, value) => verify(purpose, value, MINTED) !== undefined,
+    shaped: (purpose, value) => hasShape(value, PREFIX[purpose], MINTED),
+    tag: (purpose, fields) => hmac(ring.keys('tag', purpose)[0], fields).toString('base64url'),
+    verifyTag: (purpose, fields, tag) =>
+      ring
+        .keys('tag', purpose)
+        .map((key) => equal(hmac(key, fields).toString('base64url'), tag))
+        .includes(true),
+    seal: (purpose, value) => encrypt(ring.keys('seal', purpose)[0], JSON.stringify(value)),
+    open(purpose, sealed) {
+      for (const key of ring.keys('seal', purpose)) {
+        const text = decrypt(key, sealed)
+        if (text !== undefined) return JSON.parse(text)
+      }
+      return undefined
+    },
+    refreshToken: {
+      make: (parts) => sign('refresh-token', packRefresh(parts)),
+      parse(value) {
+        const body = verify('refresh-token', value, REFRESH)
+        return body === undefined ? undefined : unpackRefresh(body)
+      },
+    },
+    rotate: (next) => ring.replace(next),
+  }
+}
+
+/** What is stored of a secret that we minted: 240 random bits need no salt and no slow hash. base64url. */
+export const digest = (value: string): string => hash('sha256', value, 'base64url')
+
+/** Compares by digests, so that neither length nor content shows in the time it takes. */
+export const equal = (a: string, b: string): boolean =>
+  timingSafeEqual(hash('sha256', a, 'buffer'), hash('sha256', b, 'buffer'))
+
+/** A whole secret for the operator's use: 256 random bits, base64url. */
+export const randomSecret = (): string => randomBytes(32).toString('base64url')
+
+/** Random bytes for salts of passwords. */
+export const randomSalt = (): Buffer => randomBytes(16)
+
+const PREFIX: Readonly<Record<MintedPurpose | 'refresh-token', string>> = {
+  'access-token': 'pc_at_',
+  'authorization-code': 'pc_ac_',
+  'refresh-token': 'pc_rt_',
+  session: 'pc_se_',
+  browser: 'pc_br_',
+}
+
+const KID = 2
+const RANDOM = 30
+const TAG = 16
+const MINTED = KID + RANDOM + TAG
+const REFRESH = KID + 16 + 4 + 16 + TAG
+const BASE64URL = /^[A-Za-z0-9_-]*$/
+
+// Both lengths are multiples of three bytes: one spelling each, with no spare bits at the end.
+const hasShape = (value: string, prefix: string, bytes: number): boolean =>
+  value.length === prefix.length + (bytes / 3) * 4 &&
+  value.startsWith(prefix) &&
+  BASE64URL.test(value.slice(prefix.length))
+
+const packRefresh = ({ grant_id, generation, salt }: RefreshTokenParts): Buffer => {
+  const content = Buffer.alloc(36)
+  Buffer.from(grant_id, 'base64url').copy(content, 0, 0, 16)
+  content.writeUInt32BE(generation, 16)
+  Buffer.from(salt, 'base64url').copy(content, 20, 0, 16)
+  return content
+}
+
+const unpackRefresh = (content: Buffer): RefreshTokenParts => ({
+  grant_id: content.toString('base64url', 0, 16),
+  generation: content.readUInt32BE(16),
+  salt: content.toString('base64url', 20, 36),
+})
+
+const IV = 12
+
+const encrypt = (key: Key, text: string): string => {
+  const iv = randomBytes(IV)
+  const cipher = createCipheriv('aes-256-gcm', key.raw, iv).setAAD(key.kid)
+  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
+  return Buffer.concat([key.kid, iv, sealed, cipher.getAuthTag()]).toString('base64url')
+}
+
+const decrypt = (key: Key, sealed: string): string | undefined => {
+  const all = Buffer.from(sealed, 'base64url')
+  const end = all.length - TAG
+  if (end < KID + IV || !key.kid.equals(all.subarray(0, KID))) return undefined
+  if (all.toString('base64url') !== sealed) return undefined
+  const iv = all.subarray(KID, KID + IV)
+  const decipher = createDecipheriv('aes-256-gcm', key.raw, iv, { authTagLength: TAG })
+  decipher.setAAD(key.kid).setAuthTag(all.subarray(end))
+  try {
+    return decipher.update(all.subarray(KID + IV, end), undefined, 'utf8') + decipher.final('utf8')
+  } catch {
+    return undefined
+  }
 }

@@ -1,3 +1,8 @@
+import { Keyv } from 'keyv'
+import { type Clock, systemClock } from '../clock.ts'
+import { digest, type Secrets } from './secrets.ts'
+import { type Store, StoreUnavailable } from './store.ts'
+
 /** A person who signed in, in one browser. */
 export type Session = {
   /** Names the session without being its value: the digest. */
@@ -17,3 +22,70 @@ export type Sessions = {
   /** Signs a person out everywhere; resolves to how many sessions. */
   endAllOfAccount(sub: string): Promise<number>
 }
+
+type SessionDeps = {
+  readonly store: Store
+  readonly secrets: Secrets
+  readonly clock: Clock
+  /** Seconds. */
+  readonly limits: () => { readonly idle: number; readonly absolute: number }
+}
+
+/**
+ * Two rows a session: what it is, through Keyv, until its absolute end; and when it was last used, until it has idled
+ * too long. Touching writes the second alone, so that no touch brings back a session that was just ended.
+ */
+export const createSessions = ({ store, secrets, clock, limits }: SessionDeps): Sessions => {
+  // No 'error' listener, on purpose: with one, Keyv answers an outage as if the session were unknown. The store
+  // judges expiry, by our clock.
+  const keyv = new Keyv<Session>({ store, checkExpired: false })
+
+  const use = async (id: string, sub: string): Promise<void> => {
+    const now = clock()
+    const expires = (now + limits().idle) * 1000
+    const indexes = [`sessions:account:${sub}`]
+    await store.batch([{ op: 'set', key: useKey(id), value: String(now), expires, indexes }])
+  }
+
+  const remove = (ids: readonly string[]): Promise<boolean[]> =>
+    store.deleteMany(ids.flatMap((id) => [sessionKey(id), useKey(id)]))
+
+  return {
+    async start({ sub, auth_time }) {
+      const value = secrets.mint('session')
+      const id = digest(value)
+      const expires = clock() + limits().absolute
+      await use(id, sub)
+      const session: Session = { id, sub, auth_time, expires }
+      // Keyv counts from the machine's clock.
+      const ttl = (expires - systemClock()) * 1000
+      const written = ttl > 0 && (await keyv.set(sessionKey(id), session, ttl))
+      if (!written) throw new StoreUnavailable('the session was not written')
+      return value
+    },
+    async find(value) {
+      if (!secrets.minted('session', value)) return undefined
+      const id = digest(value)
+      const [session, used] = await Promise.all([keyv.get(sessionKey(id)), store.get(useKey(id))])
+      if (session === undefined || used === undefined || session.expires <= clock())
+        return undefined
+      if (clock() - Number(used) >= 60) await use(id, session.sub)
+      return session
+    },
+    async end(value) {
+      if (secrets.minted('session', value)) await remove([digest(value)])
+    },
+    async endAllOfAccount(sub) {
+      let count = 0
+      for (;;) {
+        const { rows } = await store.list(`sessions:account:${sub}`, { limit: 500 })
+        if (rows.length === 0) return count
+        await remove(rows.map(({ key }) => key.slice(useKey('').length)))
+        count += rows.length
+      }
+    },
+  }
+}
+
+const sessionKey = (id: string): string => `session:${id}`
+const useKey = (id: string): string => `session-use:${id}`

@@ -32,6 +32,8 @@ export type Page = {
 export type Channel = {
   /** False from the second missed heartbeat until the next one arrives. */
   healthy(): boolean
+  /** Seconds since the channel last proved that it works; 0 within one process. */
+  silence(): number
   /** Seconds from `publish` to delivery, of the last message that came through. */
   lag(): number
 }
@@ -42,6 +44,9 @@ export type Channel = {
  * `StoreUnavailable` and nothing is ever emitted, so that an outage cannot look like an unknown token.
  */
 export interface Store extends KeyvStorageAdapter {
+  /** Values are text; `set` without an expiry is a mistake and rejects. */
+  get(key: string): Promise<string | undefined>
+  getMany(keys: readonly string[]): Promise<(string | undefined)[]>
   /** Atomic compare and set; false where another value stands. */
   swap(swap: Swap): Promise<boolean>
   /**

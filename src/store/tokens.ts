@@ -1,4 +1,13 @@
-import type { Write } from './store.ts'
+import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../clock.ts'
+import type { Log } from '../telemetry/log.ts'
+import { endMessage, readEnd } from './ended.ts'
+import { createHandles, type Handle, namesOf } from './handles.ts'
+import { createListeners } from './listeners.ts'
+import type { Secrets } from './secrets.ts'
+import { MISSED, type Store, StoreUnavailable, type Write } from './store.ts'
+import { createTokenReads } from './token-reads.ts'
 
 export type AccessToken = {
   /** Names the token without being it: the digest of its value. */
@@ -47,3 +56,186 @@ export type TokenStats = {
   readonly negative: number
   readonly coalesced: number
 }
+
+type TokenDeps = {
+  readonly store: Store
+  readonly secrets: Pick<Secrets, 'mint' | 'minted' | 'shaped'>
+  /** Reads a token and everything that it hangs on, from the store. */
+  readonly read: (id: string) => Promise<AccessToken | Refusal>
+  readonly clock: Clock
+  readonly log: Log
+  /** `cache` and `graceWithoutStore`, in seconds, as they are now. */
+  readonly lifetimes: () => { readonly cache: number; readonly graceWithoutStore: number }
+  /** Access tokens held in memory. */
+  readonly maximum: number
+}
+
+/** What the composition may do besides: end things for this process alone, and forget what was cached. */
+export type CachedAccessTokens = AccessTokens & {
+  end(ended: Ended): void
+  forget(): void
+  close(): void
+}
+
+type Entry = {
+  readonly token: AccessToken
+  readonly grant: Handle
+  readonly client: Handle
+  readonly account: Handle
+  live: boolean
+  /** Good while the wall clock is between the two: a step back is a miss, not a longer life. */
+  from: number
+  until: number
+}
+
+type Miss = { readonly refusal: Refusal; readonly from: number; readonly until: number }
+
+export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
+  const { store, secrets, clock } = deps
+  const { channel } = store
+  const handles = createHandles()
+  const listeners = createListeners<Ended>(deps.log)
+  const reads = createTokenReads(deps.read)
+  const cache = new LRUCache<string, Entry>({
+    max: deps.maximum,
+    dispose: ({ grant, client, account }) => [grant, client, account].forEach(handles.release),
+  })
+  // Apart from the cache, so that a flood of unknown tokens cannot push out a good one.
+  const misses = new LRUCache<string, Miss>({ max: MISSES })
+  const counts = { hits: 0, misses: 0, negative: 0 }
+  let contact = clock()
+
+  const find: AccessTokens['find'] = (value) => {
+    if (value.length !== LENGTH) return 'malformed'
+    const id = hash('sha256', value, 'base64url')
+    const entry = cache.get(id)
+    if (entry === undefined || !channel.healthy()) return findSlowly(value, id, entry)
+    const now = clock()
+    if (now >= entry.until || now < entry.from) return findSlowly(value, id, entry)
+    counts.hits += 1
+    return isLive(entry) ? entry.token : 'revoked'
+  }
+
+  const findSlowly = (value: string, id: string, entry: Entry | undefined) => {
+    if (entry !== undefined) return recheck(id, entry)
+    if (!secrets.minted('access-token', value)) {
+      return secrets.shaped('access-token', value) ? 'foreign' : 'malformed'
+    }
+    const now = clock()
+    const miss = misses.get(id)
+    if (miss === undefined || now >= miss.until || now < miss.from) return load(id)
+    counts.negative += 1
+    return miss.refusal
+  }
+
+  const recheck = (id: string, entry: Entry) => {
+    if (!isLive(entry)) return 'revoked'
+    const now = clock()
+    if (now >= entry.token.exp) return 'expired'
+    if (now >= entry.until || now < entry.from) return load(id)
+    return load(id).catch((cause: unknown) => passWithoutStore(entry, cause))
+  }
+
+  const passWithoutStore = (entry: Entry, cause: unknown): AccessToken | Refusal => {
+    if (!(cause instanceof StoreUnavailable)) throw cause
+    if (!isLive(entry)) return 'revoked'
+    const now = clock()
+    if (now >= entry.token.exp) return 'expired'
+    const alone = Math.min(now - contact, channel.silence())
+    if (alone >= deps.lifetimes().graceWithoutStore) throw cause
+    return entry.token
+  }
+
+  const load = async (id: string): Promise<AccessToken | Refusal> => {
+    counts.misses += 1
+    return reads.read(id, (found) => {
+      contact = clock()
+      return typeof found === 'string' ? rememberMiss(id, found) : remember(id, found)
+    })
+  }
+
+  const remember = (id: string, token: AccessToken): AccessToken => {
+    const from = clock()
+    const until = Math.min(token.exp, from + deps.lifetimes().cache)
+    const known = cache.peek(id)
+    if (known !== undefined && isLive(known)) {
+      known.from = from
+      known.until = until
+      return known.token
+    }
+    const [grant, client, account] = [
+      handles.hold(`grant_id ${token.grant_id}`),
+      handles.hold(`client_id ${token.client_id}`),
+      handles.hold(`sub ${token.sub}`),
+    ]
+    misses.delete(id)
+    cache.set(id, { token, grant, client, account, live: true, from, until })
+    return token
+  }
+
+  const rememberMiss = (id: string, refusal: Refusal): Refusal => {
+    const from = clock()
+    misses.set(id, { refusal, from, until: from + MISS_LIFE })
+    cache.delete(id)
+    return refusal
+  }
+
+  const end = (ended: Ended): void => {
+    const names = namesOf(ended)
+    reads.disturb(names)
+    names.forEach(handles.end)
+    const entry = ended.token === undefined ? undefined : cache.peek(ended.token)
+    if (entry !== undefined) entry.live = false
+    listeners.tell(ended)
+  }
+
+  const forget = (): void => {
+    reads.disturbAll()
+    cache.clear()
+    misses.clear()
+  }
+
+  const close = store.subscribe((message) => {
+    if (message === MISSED) return forget()
+    const ended = readEnd(message)
+    if (ended !== undefined) end(ended)
+  })
+
+  return {
+    find,
+    end,
+    forget,
+    close,
+    mint(parts) {
+      const value = secrets.mint('access-token')
+      const id = hash('sha256', value, 'base64url')
+      const token: AccessToken = Object.freeze({ id, ...parts })
+      return { value, token, write: tokenWrite(token) }
+    },
+    async revoke(value) {
+      if (!secrets.minted('access-token', value)) return
+      const id = hash('sha256', value, 'base64url')
+      await store.batch([{ op: 'delete', key: tokenKey(id) }], [endMessage({ token: id })])
+    },
+    onEnded: listeners.add,
+    stats: () => ({ size: cache.size, ...counts, coalesced: reads.coalesced() }),
+  }
+}
+
+export const tokenKey = (id: string): string => `access-token:${id}`
+
+const tokenWrite = (token: AccessToken): Write => ({
+  op: 'set',
+  key: tokenKey(token.id),
+  value: JSON.stringify(token),
+  expires: token.exp * 1000,
+})
+
+const isLive = ({ live, grant, client, account }: Entry): boolean =>
+  live && grant.live && client.live && account.live
+
+// `pc_at_` and 48 bytes in base64url.
+const LENGTH = 70
+const MISSES = 10_000
+// Seconds. Short: what was unknown may be written a moment later.
+const MISS_LIFE = 5

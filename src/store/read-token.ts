@@ -1,0 +1,38 @@
+import type { Clock } from '../clock.ts'
+import type { Accounts } from './accounts.ts'
+import type { Clients } from './clients.ts'
+import type { Grants } from './grants.ts'
+import type { Store } from './store.ts'
+import { type AccessToken, type Refusal, tokenKey } from './tokens.ts'
+
+type ReadDeps = {
+  readonly store: Store
+  readonly grants: Pick<Grants, 'find'>
+  readonly clients: Pick<Clients, 'find'>
+  readonly accounts: Pick<Accounts, 'findBySub'>
+  readonly clock: Clock
+  /** The scopes that can be granted now: what was removed from the configuration opens nothing any more. */
+  readonly scopes: () => ReadonlyMap<string, string>
+}
+
+/** A token is good only while its grant, its client and its account are. */
+export const createTokenReader =
+  (deps: ReadDeps) =>
+  async (id: string): Promise<AccessToken | Refusal> => {
+    const row = await deps.store.get(tokenKey(id))
+    if (row === undefined) return 'unknown'
+    const token: AccessToken = JSON.parse(row)
+    if (token.exp <= deps.clock()) return 'expired'
+    const owners = await Promise.all([
+      deps.grants.find(token.grant_id),
+      deps.clients.find(token.client_id),
+      isOwnOf(token) || deps.accounts.findBySub(token.sub),
+    ])
+    if (owners.includes(undefined)) return 'revoked'
+    const scope = token.scope.filter((name) => deps.scopes().has(name))
+    return Object.freeze({ ...token, scope: Object.freeze(scope) })
+  }
+
+// A client's own token has no account behind it.
+const isOwnOf = (token: AccessToken): true | undefined =>
+  token.sub === `client:${token.client_id}` ? true : undefined

@@ -4,10 +4,9 @@ import { html, markup } from './html.ts'
 /** The mark: a portcullis half raised in its arch. Drawn in the colour of the text around it. */
 export const mark: Html = markup(
   '<svg class="mark" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true" focusable="false">' +
-    '<g fill="none" stroke="currentColor" stroke-width="1.7">' +
-    '<path d="M2.9 22.5V11.1a9.1 9.1 0 0 1 18.2 0v11.4" stroke-linecap="round"/>' +
-    '<path d="M7.4 4.2v11M12 2.2v13M16.6 4.2v11M3 8.1h18M3 12.6h18"/></g>' +
-    '<path fill="currentColor" d="M5.9 15h3l-1.5 4zM10.5 15h3L12 19zM15.1 15h3l-1.5 4z"/></svg>',
+    '<path fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" d="M3 22.5V11a9 9 0 0 1 18 0v11.5"/>' +
+    '<path fill="currentColor" d="M3 8h18v1.5H3zM3 12.5h18V14H3z' +
+    'M6.75 4.5h1.5V15l-.75 4.5L6.75 15zM11.25 2.5h1.5V15L12 19.5 11.25 15zM15.75 4.5h1.5V15l-.75 4.5-.75-4.5z"/></svg>',
 )
 
 /**

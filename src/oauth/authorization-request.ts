@@ -1,5 +1,5 @@
 import type { Client } from '../store/clients.ts'
-import { isPublic } from './client-authentication.ts'
+import { findClient, isPublic } from './client-authentication.ts'
 import {
   invalidRequest,
   OAuthError,
@@ -45,9 +45,9 @@ export type TrustedReply = {
  */
 export const readTrustedReply = async (
   parameters: Parameters,
-  { stores }: Pick<Room, 'stores'>,
+  room: Pick<Room, 'stores'>,
 ): Promise<TrustedReply> => {
-  const client = await namedClient(parameters, stores)
+  const client = await namedClient(parameters, room)
   if (parameters.flawed('redirect_uri'))
     throw invalidRequest('redirect_uri is repeated or not well-formed')
   const given = parameters.get('redirect_uri')
@@ -94,12 +94,12 @@ export const readAuthorizationRequest = (
   }
 }
 
-const namedClient = async (parameters: Parameters, stores: Room['stores']): Promise<Client> => {
+const namedClient = async (parameters: Parameters, room: Pick<Room, 'stores'>): Promise<Client> => {
   if (parameters.flawed('client_id'))
     throw invalidRequest('client_id is repeated or not well-formed')
   const client_id = parameters.get('client_id')
   if (client_id === undefined) throw invalidRequest('client_id is missing')
-  const client = await stores.clients.find(client_id)
+  const client = await findClient(client_id, room)
   if (!client) throw invalidRequest('client_id names no application that is registered here')
   return client
 }

@@ -10,6 +10,13 @@ export const isPublic = (
   client: Pick<Client, 'token_endpoint_auth_method' | 'secret_digests'>,
 ): boolean => client.token_endpoint_auth_method === 'none' || client.secret_digests.length === 0
 
+/** The client of an id that anyone may have made up: one that no client has is not looked up. */
+export const findClient = async (
+  client_id: string,
+  { stores }: Pick<Room, 'stores'>,
+): Promise<Client | undefined> =>
+  client_id.length > LONGEST_CLIENT_ID ? undefined : stores.clients.find(client_id)
+
 /**
  * The client that a back-channel request comes from (RFC 6749 §2.3, §3.2.1). Throws `invalid_request` for two methods at
  * once, 429 after too many failures, and otherwise one and the same `invalid_client`, so that nothing tells an unknown
@@ -22,20 +29,16 @@ export const authenticateClient = async (
   room: Pick<Room, 'stores' | 'throttles' | 'log'>,
 ): Promise<Client> => {
   const credentials = readCredentials(req, parameters)
-  const { client_id, secret, method } = credentials
+  const { client_id, method } = credentials
   await room.throttles.clientSecrets.check(client_id, caller.remote)
-  const client = await room.stores.clients.find(client_id)
-  if (client && proves(client, credentials, room)) {
+  const client = await findClient(client_id, room)
+  if (proves(client, credentials, room) && client) {
     await room.throttles.clientSecrets.check(client_id, caller.remote)
     return client
   }
-  if (!client && secret !== undefined) room.stores.clients.verifySecret(undefined, secret)
   await room.throttles.clientSecrets.failed(client_id, caller.remote)
-  room.log.audit('client.authentication_failed', {
-    client_id: client_id.slice(0, 256),
-    method,
-    ...caller,
-  })
+  const known = client && { client_id }
+  room.log.audit('client.authentication_failed', { ...known, method, ...caller })
   throw method === 'client_secret_basic' ? basicRefusal() : refusal()
 }
 
@@ -96,14 +99,14 @@ const decodedHalf = (half: string): string | undefined => {
 
 /** A declared method is the only one; a client with a secret that declared none may use Basic or the body. */
 const proves = (
-  client: Client,
+  client: Client | undefined,
   { secret, method }: Credentials,
   { stores }: Pick<Room, 'stores'>,
 ): boolean => {
+  const matches = secret !== undefined && stores.clients.verifySecret(client, secret)
+  if (!client) return false
   if (isPublic(client)) return method === 'none'
-  if (secret === undefined) return false
-  if (method !== (client.token_endpoint_auth_method ?? method)) return false
-  return stores.clients.verifySecret(client, secret)
+  return matches && method === (client.token_endpoint_auth_method ?? method)
 }
 
 const refusal = (): OAuthError => invalidClient('client authentication failed')
@@ -116,4 +119,5 @@ const basicRefusal = (): OAuthError =>
 
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i
 const LONGEST_CREDENTIALS = 4096
+const LONGEST_CLIENT_ID = 2048
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

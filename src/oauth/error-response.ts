@@ -1,6 +1,7 @@
 import type Koa from 'koa'
 
 import { errorPage } from '../pages/error.ts'
+import { PasswordsBusy } from '../store/passwords.ts'
 import { StoreUnavailable } from '../store/store.ts'
 import { answerJson, answerPage } from './endpoint.ts'
 import { OAuthError, type OAuthErrorCode, temporarilyUnavailable } from './errors.ts'
@@ -25,6 +26,11 @@ export const answerError = (
 /** Everything that can be thrown, in the words of OAuth: a store that does not answer is 503, a mistake of ours 500. */
 export const asOAuthError = (thrown: unknown): OAuthError => {
   if (thrown instanceof OAuthError) return thrown
+  if (thrown instanceof PasswordsBusy) {
+    return temporarilyUnavailable('too many people are signing in at once, try again', {
+      headers: { 'Retry-After': '1' },
+    })
+  }
   if (thrown instanceof StoreUnavailable) {
     return temporarilyUnavailable('the store cannot be reached, try again', {
       headers: { 'Retry-After': '1' },
@@ -42,7 +48,7 @@ export const logError = (ctx: Koa.Context, error: OAuthError, log: Room['log']):
     error_description: error.message,
     cause: error.cause,
   }
-  if (error.status === 503) log.warn('store.unavailable', fields)
+  if (error.cause instanceof StoreUnavailable) log.warn('store.unavailable', fields)
   else if (error.status >= 500) log.error('request.failed', fields)
   else log.info('request.refused', fields)
 }

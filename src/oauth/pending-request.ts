@@ -46,7 +46,9 @@ export const suspend = (
     created: clock(),
     browser: secrets.tag('browser', [browser]),
   }
-  return { pending, client, sealed: secrets.seal('request', pending) }
+  const sealed = secrets.seal('request', pending)
+  if (sealed.length > LONGEST_SEALED) throw invalidRequest('the request is too long')
+  return { pending, client, sealed }
 }
 
 /**
@@ -79,3 +81,6 @@ const isPending = (value: unknown): value is PendingRequest =>
 
 /** Seconds that a person has to sign in and decide. */
 export const LONGEST_PENDING = 1800
+
+/** It travels in the address of a page, and Node reads heads of 16 KiB. */
+const LONGEST_SEALED = 12_288

@@ -1,3 +1,5 @@
+import { parseRedirectUri } from '../config/redirect-uri.ts'
+
 /** What a redirect URI is checked against. */
 type RegisteredClient = {
   readonly redirect_uris: readonly string[]
@@ -6,23 +8,21 @@ type RegisteredClient = {
 
 /**
  * Whether a client may be answered at `given`: byte for byte one of its registered redirect URIs, or, for a public
- * client's loopback address, one of them with another port (RFC 8252 §7.3). Nothing is parsed to decide (RFC 9700 §4.1.3).
+ * client's loopback address, one of them with another port (RFC 8252 §7.3). Nothing is parsed to decide (RFC 9700 §4.1.3);
+ * what no client may be answered at is refused whatever was registered.
  */
 export const isRegistered = (given: string, client: RegisteredClient): boolean =>
-  isUsable(given) &&
   (client.redirect_uris.includes(given) ||
-    (client.public && client.redirect_uris.some((registered) => differInPort(registered, given))))
+    (client.public &&
+      client.redirect_uris.some((registered) => differInPort(registered, given)))) &&
+  isAcceptable(given)
 
-/**
- * False for what no client may be answered at, whatever was registered: text that is not a URI, a fragment, a scheme
- * that runs code or reads files, and a query that already holds a parameter of our answer.
- */
-export const isUsable = (uri: string): boolean => {
-  const scheme = URI.exec(uri)?.[1]?.toLowerCase()
-  if (scheme === undefined || UNSAFE_SCHEMES.has(scheme) || uri.length > LONGEST_URI) return false
-  const query = uri.slice(uri.indexOf('?') + 1)
-  const names = uri.includes('?') ? [...new URLSearchParams(query).keys()] : []
-  return !names.some((name) => ANSWERED.has(name))
+const isAcceptable = (uri: string): boolean => {
+  try {
+    return parseRedirectUri(uri) === uri
+  } catch {
+    return false
+  }
 }
 
 /** The registered string with the parameters of the answer appended (RFC 6749 §4.1.2); an existing query stays. */
@@ -40,7 +40,7 @@ export const withParameters = (
 /** Where the answer goes, as a person can judge it: the host, or the scheme of an application on the device. */
 export const redirectHost = (uri: string): string => {
   const url = URL.parse(uri)
-  return url?.host ? url.host : (URI.exec(uri)?.[1] ?? uri)
+  return url?.host || url?.protocol || uri
 }
 
 const differInPort = (registered: string, given: string): boolean => {
@@ -55,13 +55,4 @@ const differInPort = (registered: string, given: string): boolean => {
 const isPort = (port: string | undefined): boolean =>
   port === undefined || (Number(port) > 0 && Number(port) < 65_536)
 
-// Printable ASCII only, a scheme, no fragment.
-const URI = /^([A-Za-z][A-Za-z0-9+.-]*):[!-"$-~]+$/
 const LOOPBACK = /^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(?::([1-9]\d{0,4}))?((?:[/?].*)?)$/
-const LONGEST_URI = 2048
-const UNSAFE_SCHEMES: ReadonlySet<string> = new Set(
-  'javascript data file blob vbscript about ws wss ftp intent view-source filesystem'.split(' '),
-)
-const ANSWERED: ReadonlySet<string> = new Set(
-  'code state iss error error_description error_uri'.split(' '),
-)

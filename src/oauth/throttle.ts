@@ -1,11 +1,12 @@
+import { hash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 
 import type { Limit } from '../config/config.ts'
 import { OAuthError } from './errors.ts'
 
 /**
- * Counts failures by whom they are tried against and by network, so that guessing stops and the right one elsewhere is
- * not locked out. What succeeds is never counted. One counter a process.
+ * Counts failures by whom they are tried against and from which network, so that guessing stops and nobody is locked out
+ * elsewhere. What succeeds is never counted. One count a process.
  */
 export type Throttle = {
   /** Throws 429 with Retry-After while too many attempts have failed. To be asked before the attempt and after it. */
@@ -15,59 +16,54 @@ export type Throttle = {
 }
 
 /**
- * Lets `limit.points` failures through in `limit.duration` seconds for one name from one network, and ten times as many
- * from one network over all names. Asked again after an attempt, it refuses what a parallel burst would have won.
+ * Lets `limit.points` failures through in `limit.duration` seconds. Asked again after an attempt, it refuses what a
+ * parallel burst would have won.
  */
 export const createThrottle = (limit: Limit): Throttle => {
-  let loaded: Promise<readonly [Counter, Counter]> | undefined
+  let loaded: Promise<Counter> | undefined
   const load = () => {
-    loaded ??= import('rate-limiter-flexible').then(({ RateLimiterMemory }) => {
-      const counter = (points: number) =>
-        createCounter(new RateLimiterMemory({ points, duration: limit.duration }), limit.duration)
-      return [counter(limit.points), counter(limit.points * 10)] as const
-    })
+    loaded ??= import('rate-limiter-flexible').then(({ RateLimiterMemory }) =>
+      createCounter(new RateLimiterMemory(limit), limit),
+    )
     return loaded
   }
   return {
     warm: load,
     async check(who, address) {
-      const [ofName, ofNetwork] = await load()
-      const network = networkOf(address)
-      const wait = Math.max(await ofName.wait(`${who} ${network}`), await ofNetwork.wait(network))
+      const wait = await (await load()).wait(bucketOf(who), networkOf(address))
       if (wait > 0) throw tooManyFailures(wait)
     },
     async failed(who, address) {
-      const [ofName, ofNetwork] = await load()
-      const network = networkOf(address)
-      await Promise.all([ofName.count(`${who} ${network}`), ofNetwork.count(network)])
+      await (await load()).count(bucketOf(who), networkOf(address))
     },
   }
 }
 
 type Counter = {
-  /** Milliseconds until the name may try again; 0: now. */
-  wait(key: string): Promise<number>
-  count(key: string): Promise<void>
+  /** Milliseconds until another attempt; 0: now. */
+  wait(bucket: string, network: string): Promise<number>
+  count(bucket: string, network: string): Promise<void>
 }
 
 type Limiter = {
-  readonly points: number
   get(key: string): Promise<{ consumedPoints: number; msBeforeNext: number } | null>
   penalty(key: string): Promise<{ isFirstInDuration: boolean }>
 }
 
-/** Memory is bounded: above `MOST_KEYS` names that failed of late, the ones to come share one count. */
-const createCounter = (limiter: Limiter, duration: number): Counter => {
+/** Memory is bounded: while `MOST_KEYS` are counted, networks that come new share one count a bucket. */
+const createCounter = (limiter: Limiter, { points, duration }: Limit): Counter => {
   let keys = 0
-  const bounded = async (key: string) =>
-    keys < MOST_KEYS || (await limiter.get(key)) ? key : OVERFLOW
+  const keyOf = async (bucket: string, network: string) => {
+    const key = `${bucket} ${network}`
+    return keys < MOST_KEYS || (await limiter.get(key)) ? key : bucket
+  }
   return {
-    async wait(key) {
-      const spent = await limiter.get(await bounded(key))
-      return spent && spent.consumedPoints >= limiter.points ? Math.max(spent.msBeforeNext, 0) : 0
+    async wait(bucket, network) {
+      const spent = await limiter.get(await keyOf(bucket, network))
+      return spent && spent.consumedPoints >= points ? Math.max(spent.msBeforeNext, 0) : 0
     },
-    async count(key) {
-      const { isFirstInDuration } = await limiter.penalty(await bounded(key))
+    async count(bucket, network) {
+      const { isFirstInDuration } = await limiter.penalty(await keyOf(bucket, network))
       if (!isFirstInDuration) return
       keys += 1
       setTimeout(() => {
@@ -77,11 +73,14 @@ const createCounter = (limiter: Limiter, duration: number): Counter => {
   }
 }
 
+/** Names that strangers make up are without number; in 4096 buckets they are not, and known names stand out in none. */
+const bucketOf = (who: string): string => hash('sha256', who, 'hex').slice(0, 3)
+
 /** An IPv4 address, or the /64 that one holder of an IPv6 network has all addresses of. */
 const networkOf = (address: string): string =>
-  isIPv6(address) ? `${expanded(address).slice(0, 4).join(':')}::/64` : address
+  isIPv6(address) ? `${groupsOf(address).slice(0, 4).join(':')}::/64` : address
 
-const expanded = (address: string): readonly string[] => {
+const groupsOf = (address: string): readonly string[] => {
   const [head = '', tail] = address.split('::')
   const groups = head === '' ? [] : head.split(':')
   if (tail === undefined) return groups
@@ -95,5 +94,4 @@ const tooManyFailures = (wait: number): OAuthError =>
     headers: { 'Retry-After': String(Math.ceil(wait / 1000)) },
   })
 
-const MOST_KEYS = 50_000
-const OVERFLOW = '*'
+const MOST_KEYS = 100_000

@@ -20,13 +20,7 @@ import {
 export const refreshTokens: GrantType = async (request, room) => {
   const value = request.parameters.get('refresh_token')
   if (value === undefined) throw invalidRequest('refresh_token is missing')
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const presented = await judge(value, request, room)
-    const issued = await step(presented, request, room)
-    // Lost: another request took the same step in the meantime, so that this one is now a retry.
-    if (issued !== 'lost') return issued
-  }
-  throw refusal()
+  return step(await judge(value, request, room), request, room)
 }
 
 const judge = async (
@@ -53,14 +47,14 @@ const step = async (
   presented: Presented,
   { client, parameters, caller }: TokenRequest,
   room: Room,
-): Promise<Issued | 'lost'> => {
+): Promise<Issued> => {
   const { stores, config, log } = room
   const { grant } = presented
   const scope = await refreshedScope(grant, { client, parameters, caller }, room)
   const resource = narrowedResource(parameters.all('resource'), grant.resource, config)
   const minted = mintUnder(grant, client, { scope, resource }, room)
   const stepped = await stores.refreshTokens.step(presented, [minted.write])
-  if (stepped === 'lost') return 'lost'
+  if (stepped === 'lost') throw refusal()
   const { grant_id, client_id, sub } = minted.token
   const event = stepped.retried ? 'refresh.retried' : 'token.refreshed'
   log.audit(event, { client_id, sub, grant_id, scope, ...caller })
@@ -81,5 +75,3 @@ const refreshedScope = async (
 
 const refusal = (): OAuthError =>
   invalidGrant('the refresh token is unknown, expired, used, or not for this client')
-
-const ATTEMPTS = 5

@@ -66,7 +66,8 @@ const everyPage = (value: string): ReadonlyMap<string, string> =>
   ])
 
 const demoWith = (value: string) => {
-  const message = { start: value, headers: [[value, value] as const], body: value }
+  const headers = [[value, value] as const]
+  const message = { start: value, headers, body: value, incidental: headers }
   const step: DemoStep = {
     number: 1,
     title: value,

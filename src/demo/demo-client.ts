@@ -111,7 +111,7 @@ const receiveAnswer =
     const answer = new URLSearchParams(ctx.querystring)
     if (id === undefined || walk === undefined || !isAnswerTo(walk, answer, setup.issuer))
       return refuse(ctx, 400, 'This answer does not belong to a walk that this browser began.')
-    seeOther(ctx, `/demo#step-${walk.hurried ? LAST_STEP : 4}`)
+    seeOther(ctx, `/demo#step-${walk.hurried && answer.has('code') ? LAST_STEP : 4}`)
     await walks.change(id, (current) => {
       const arrived = receive(current, answer, incoming(ctx))
       return arrived.hurried ? takeAll(arrived, world) : arrived

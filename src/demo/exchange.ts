@@ -6,6 +6,8 @@ export type Message = {
   readonly start: string
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: string
+  /** Header fields that do not matter here, shown apart. */
+  readonly incidental?: Message['headers']
 }
 
 export type Exchange = {

@@ -10,7 +10,7 @@ export const incoming = (ctx: Koa.Context): Exchange => ({
   method: ctx.method,
   request: {
     start: `${ctx.method} ${ctx.originalUrl} HTTP/${ctx.req.httpVersion}`,
-    headers: headerPairs(ctx.req.rawHeaders).filter(([name]) => name.toLowerCase() !== 'cookie'),
+    ...browserHeaders(headerPairs(ctx.req.rawHeaders)),
     body: '',
   },
   response: {
@@ -20,6 +20,17 @@ export const incoming = (ctx: Koa.Context): Exchange => ({
   },
   status: ctx.status,
 })
+
+/** What a browser says of itself with every request, apart from what matters here. */
+const browserHeaders = (
+  pairs: Message['headers'],
+): Pick<Message, 'headers'> & { readonly incidental: Message['headers'] } => {
+  const sent = pairs.filter(([name]) => name.toLowerCase() !== 'cookie')
+  const matters = ([name]: readonly [string, string]) => TELLING.has(name.toLowerCase())
+  return { headers: sent.filter(matters), incidental: sent.filter((pair) => !matters(pair)) }
+}
+
+const TELLING = new Set(['host', 'origin', 'referer', 'content-type', 'content-length'])
 
 // Every outgoing message of Node knows its names as they were written; its types say so of requests only.
 const headersOf = (res: ServerResponse & { getRawHeaderNames?(): string[] }): Message['headers'] =>

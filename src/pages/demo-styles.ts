@@ -43,6 +43,8 @@ pre i{font-style:normal;color:var(--soft)}
 mark{background:var(--care-tint);color:var(--care);border-radius:3px;padding:0 .125rem;
 box-shadow:inset 0 -1px 0 var(--care)}
 .pane .aside{margin:0;padding:.375rem .875rem;border-top:1px solid var(--line);font-size:.8125rem;color:var(--soft)}
+details.aside summary{padding:.625rem 0;min-height:2.75rem;cursor:pointer}
+details.aside pre{padding:.25rem 0 .75rem;color:var(--ink)}
 .curl{margin-top:.25rem}
 .curl summary{padding:.625rem 0;min-height:2.75rem;width:fit-content;cursor:pointer;font-size:.9375rem;color:var(--accent)}
 .curl>div{display:flex;flex-wrap:wrap;justify-content:space-between;align-items:start;gap:.75rem;padding:.75rem .875rem;border:1px solid var(--line);border-radius:8px;

@@ -6,6 +6,8 @@ export type ShownMessage = {
   readonly start: string
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: string
+  /** Header fields that matter less; folded away. */
+  readonly incidental?: ShownMessage['headers']
 }
 
 export type ShownExchange = {
@@ -44,12 +46,23 @@ const pane = (p: {
   return html`<section class="pane" aria-labelledby="${p.id}">
 <h3 id="${p.id}">${p.title} <span>${p.way}</span></h3>
 <pre tabindex="0" aria-labelledby="${p.id}"><b class="${p.tone}">${textWithSecrets(p.message.start, p.secrets)}</b>
-${p.message.headers.map(([name, value]) => html`<i>${name}:</i> ${textWithSecrets(value, p.secrets)}\n`)}${
+${headerLines(p.message.headers, p.secrets)}${
   body.text !== '' && html`\n${textWithSecrets(body.text, p.secrets)}`
 }</pre>
+${p.message.incidental && folded(p.message.incidental, p.secrets)}
 ${body.indented && html`<p class="aside">Body indented for reading.</p>`}
 </section>`
 }
+
+const headerLines = (
+  headers: ShownMessage['headers'],
+  secrets: readonly ShownSecret[],
+): readonly Html[] =>
+  headers.map(([name, value]) => html`<i>${name}:</i> ${textWithSecrets(value, secrets)}\n`)
+
+const folded = (headers: ShownMessage['headers'], secrets: readonly ShownSecret[]): Html =>
+  html`<details class="aside"><summary>${headers.length} more header fields</summary>
+<pre>${headerLines(headers, secrets)}</pre></details>`
 
 /** JSON on several lines, when that loses nothing; anything else as it came. */
 const readable = ({ body }: ShownMessage): { text: string; indented: boolean } => {

@@ -47,7 +47,7 @@ ${NO_DEFAULT}
 ${hiddenFields(p.hidden)}
 <fieldset aria-describedby="partial">
 <legend>If you allow it, it can</legend>
-<ul class="scopes">
+<ul role="list" class="scopes">
 ${p.scopes.map(scopeRow)}
 </ul>
 </fieldset>

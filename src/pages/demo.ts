@@ -50,7 +50,7 @@ ${contents(view)}
 <main>
 <h1 tabindex="-1">The authorization code flow, step by step</h1>
 <p class="lead">A person lets an application use an API for them. Every request below is really sent, and shown as it went over the wire. ${LEGEND}</p>
-<ol class="steps">
+<ol role="list" class="steps">
 ${view.steps.map((step) => stepSection(step, view.secrets))}
 </ol>
 ${view.done === view.steps.length && finale(view.restart)}
@@ -68,7 +68,7 @@ const LEGEND = html`<mark>Marked</mark> are secrets: shown here because this is 
 const contents = (view: DemoView): Html => html`<nav aria-label="Steps">
 <p id="progress">${progressWords(view)}</p>
 <progress max="${view.steps.length}" value="${view.done}" aria-labelledby="progress"></progress>
-<ol class="contents">
+<ol role="list" class="contents">
 ${view.steps.map(contentsEntry)}
 </ol>
 <div class="tools">

@@ -43,15 +43,15 @@ const pane = (p: {
   readonly secrets: readonly ShownSecret[]
 }): Html => {
   const body = readable(p.message)
-  return html`<section class="pane" aria-labelledby="${p.id}">
+  return html`<div class="pane">
 <h3 id="${p.id}">${p.title} <span>${p.way}</span></h3>
-<pre tabindex="0" aria-labelledby="${p.id}"><b class="${p.tone}">${textWithSecrets(p.message.start, p.secrets)}</b>
+<pre tabindex="0" role="group" aria-labelledby="${p.id}"><b class="${p.tone}">${textWithSecrets(p.message.start, p.secrets)}</b>
 ${headerLines(p.message.headers, p.secrets)}${
   body.text !== '' && html`\n${textWithSecrets(body.text, p.secrets)}`
 }</pre>
 ${p.message.incidental && folded(p.message.incidental, p.secrets)}
 ${body.indented && html`<p class="aside">Body indented for reading.</p>`}
-</section>`
+</div>`
 }
 
 const headerLines = (

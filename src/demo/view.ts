@@ -68,20 +68,21 @@ const authorizationView = ({ authorization }: Walk): NonNullable<DemoStep['autho
   })),
 })
 
-/** The fields about the caller that the API says it received, wherever its answer holds them. */
+/** What the orders API says of its caller, by the names of the fields that told it. */
 const learned = ({ response }: Exchange): readonly (readonly [string, string])[] => {
   try {
-    return identityFields(JSON.parse(response.body))
+    const { requested_by }: { requested_by?: Record<string, unknown> } = JSON.parse(response.body)
+    return Object.entries(requested_by ?? {}).flatMap(([name, value]) =>
+      typeof value === 'string' ? [[TOLD_BY.get(name) ?? name, value] as const] : [],
+    )
   } catch {
     return []
   }
 }
 
-const identityFields = (value: unknown): (readonly [string, string])[] =>
-  typeof value !== 'object' || value === null
-    ? []
-    : Object.entries(value).flatMap(([name, inner]) =>
-        /^x-(auth|request)-/i.test(name) && typeof inner === 'string'
-          ? [[name, inner] as const]
-          : identityFields(inner),
-      )
+const TOLD_BY: ReadonlyMap<string, string> = new Map([
+  ['subject', 'X-Auth-Subject'],
+  ['client_id', 'X-Auth-Client-Id'],
+  ['scope', 'X-Auth-Scope'],
+  ['request_id', 'X-Request-Id'],
+])

@@ -26,7 +26,7 @@ const startOrdersApi = ({ hostname, port }: URL, stderr: Writable) => {
   })
   child.stderr.on('data', (chunk: Buffer) => stderr.write(`orders-api: ${chunk}`))
   child.on('exit', (code, signal) => {
-    if (signal !== 'SIGTERM')
+    if (code !== 0 && signal !== 'SIGTERM')
       stderr.write(`orders-api: ended with ${code ?? signal}; /orders will answer 502\n`)
   })
   return child

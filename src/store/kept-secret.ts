@@ -68,7 +68,8 @@ const writeDurably = (file: string, text: string): void => {
   }
 }
 
-const syncFolder = (folder: string): void => {
+/** Makes new names in a folder durable. */
+export const syncFolder = (folder: string): void => {
   const descriptor = openSync(folder, 'r')
   try {
     fsyncSync(descriptor)

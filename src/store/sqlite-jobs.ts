@@ -1,0 +1,37 @@
+import type { Committed } from './adapter.ts'
+import type { Write } from './store.ts'
+
+/** What the event loop asks of the writing thread. `now` and `at` are wall-clock milliseconds. */
+export type Job = JobWork & {
+  readonly id: number
+  /** In `ticks`: a job that has not begun by then is dropped. */
+  readonly deadline: number
+}
+
+export type JobWork =
+  | {
+      readonly kind: 'commit'
+      readonly writes: readonly Write[]
+      readonly publish: readonly string[]
+      readonly now: number
+      readonly at: number
+    }
+  | { readonly kind: 'purge'; readonly limit: number; readonly now: number; readonly at: number }
+  | { readonly kind: 'beat'; readonly process: string; readonly sent: number; readonly at: number }
+
+export type Outcome =
+  | { readonly id: number; readonly committed: Committed }
+  | { readonly id: number; readonly purged: number }
+  | { readonly id: number; readonly failure: string }
+
+export type WriterSettings = {
+  readonly file: string
+  /** The largest size that the file may grow to, in pages of 4 KiB. */
+  readonly maximumPages: number | undefined
+}
+
+/** Milliseconds of the monotonic clock, the same in every thread of the process. */
+export const ticks = (): number => {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1e3 + nanoseconds / 1e6
+}

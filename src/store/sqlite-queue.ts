@@ -1,0 +1,115 @@
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import type { Committed } from './adapter.ts'
+import { type Job, type JobWork, type Outcome, ticks, type WriterSettings } from './sqlite-jobs.ts'
+import { StoreUnavailable } from './store.ts'
+
+/** The event loop's side of the writing thread. */
+export type WriteQueue = {
+  commit(work: Extract<JobWork, { kind: 'commit' }>): Promise<Committed>
+  purge(work: Extract<JobWork, { kind: 'purge' }>): Promise<number>
+  beat(work: Extract<JobWork, { kind: 'beat' }>): Promise<void>
+  /** Lets what is queued finish, within the deadline. */
+  close(): Promise<void>
+}
+
+type QueueDeps = WriterSettings & {
+  /** Milliseconds after which a call rejects. */
+  readonly deadline: number
+  /** Something was committed, perhaps after its caller was told otherwise. */
+  readonly committed: () => void
+}
+
+/**
+ * The thread starts with the first job, and anew after it died. A job that is not done by its deadline rejects, and is
+ * dropped unless its COMMIT is already under way: only a disk that hangs in that very moment lets a write that was
+ * reported as failed take effect.
+ */
+export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
+  const waiting = new Map<number, (outcome: Outcome) => void>()
+  let worker: Worker | undefined
+  let lastId = 0
+
+  const start = (): Worker => {
+    const { file, maximumPages } = deps
+    const thread = new Worker(new URL(`./sqlite-writer${EXTENSION}`, import.meta.url), {
+      workerData: { file, maximumPages } satisfies WriterSettings,
+    })
+    let reason = 'the writing thread ended'
+    thread.unref()
+    thread.on('message', settle)
+    thread.on('error', (cause) => {
+      reason = cause.message
+    })
+    thread.on('exit', () => {
+      if (worker === thread) worker = undefined
+      for (const id of waiting.keys()) settle([{ id, failure: reason }])
+    })
+    return thread
+  }
+
+  const settle = (outcomes: readonly Outcome[]): void => {
+    if (outcomes.some((outcome) => 'committed' in outcome)) deps.committed()
+    for (const outcome of outcomes) {
+      const answer = waiting.get(outcome.id)
+      waiting.delete(outcome.id)
+      answer?.(outcome)
+    }
+  }
+
+  const submit = (work: JobWork): Promise<Outcome> => {
+    if (waiting.size >= MOST_WAITING) throw new StoreUnavailable('too many writes wait')
+    worker ??= start()
+    const id = ++lastId
+    // A little earlier than ours, so that what we report as failed has not begun.
+    const deadline = ticks() + deps.deadline - Math.min(MARGIN, deps.deadline / 2)
+    worker.postMessage({ ...work, id, deadline } satisfies Job)
+    return new Promise((resolve) => {
+      // One turn later than the timer, so that an answer which waits behind a busy loop is read first.
+      const timer = setTimeout(
+        () => setImmediate(settle, [{ id, failure: OVERDUE }]),
+        deps.deadline,
+      )
+      waiting.set(id, (outcome) => {
+        clearTimeout(timer)
+        resolve(outcome)
+      })
+    })
+  }
+
+  return {
+    async commit(work) {
+      const outcome = await submit(work)
+      if ('committed' in outcome) return outcome.committed
+      throw unavailable(outcome)
+    },
+    async purge(work) {
+      const outcome = await submit(work)
+      if ('purged' in outcome) return outcome.purged
+      throw unavailable(outcome)
+    },
+    async beat(work) {
+      const outcome = await submit(work)
+      if (!('purged' in outcome)) throw unavailable(outcome)
+    },
+    async close() {
+      const thread = worker
+      if (thread === undefined) return
+      const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
+      const timer = setTimeout(() => void thread.terminate(), deps.deadline)
+      thread.postMessage('close')
+      await ended
+      clearTimeout(timer)
+    },
+  }
+}
+
+const unavailable = (outcome: Outcome): StoreUnavailable =>
+  new StoreUnavailable(`the store did not write: ${'failure' in outcome ? outcome.failure : ''}`)
+
+// `.ts` in a checkout, `.js` once compiled.
+const EXTENSION = extname(fileURLToPath(import.meta.url))
+const MOST_WAITING = 10_000
+const MARGIN = 50
+const OVERDUE = 'no answer before the deadline'

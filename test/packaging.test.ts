@@ -52,6 +52,17 @@ describe('the npm package', () => {
     expect(manifest.private).toBe(true)
   })
 
+  // npm leaves out of the lock file what its registry did not have that day, and `npm ci` then refuses it everywhere.
+  it('has a lock file that knows every optional package of every platform', () => {
+    const packages: Record<string, LockEntry> = JSON.parse(read('package-lock.json')).packages
+    const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter(
+        (name) => !packages[`${path}/node_modules/${name}`] && !packages[`node_modules/${name}`],
+      ),
+    )
+    expect(missing).toEqual([])
+  })
+
   it('pins every dependency to one version', () => {
     const versions = [
       ...Object.values(manifest.dependencies),
@@ -196,7 +207,13 @@ describe('the examples under deploy/', () => {
   })
 })
 
-type LockEntry = { dev?: true; optional?: true; devOptional?: true; hasInstallScript?: true }
+type LockEntry = {
+  dev?: true
+  optional?: true
+  devOptional?: true
+  hasInstallScript?: true
+  optionalDependencies?: Record<string, string>
+}
 
 /** What `npm ci --omit=dev --omit=optional` installs, by the lock file. */
 const productionPackages = (): [string, LockEntry][] =>

@@ -1,0 +1,57 @@
+import { dirname } from 'node:path'
+import type { ClientSettings, Config, RouteSettings, TokenLifetimes } from './config.ts'
+import type { Settings } from './schema.ts'
+import { locate } from './store-location.ts'
+
+/** The frozen value that the program runs on. `file` is absolute. */
+export const assemble = (settings: Settings, file: string): Config => {
+  const tokens = withinHalf(settings.tokens)
+  return deepFreeze({
+    ...settings,
+    file,
+    store: locate(settings.store, dirname(file)),
+    secret: settings.secret ?? [],
+    admin: { listen: settings.admin.listen, token: settings.admin.token ?? '' },
+    tokens,
+    scopes: new Map(Object.entries(settings.scopes)),
+    upstreams: new Map(
+      Object.entries(settings.upstreams).map(([name, pool]) => [name, { name, ...pool }]),
+    ),
+    routes: settings.routes.map(assembleRoute),
+    clients: settings.clients.map((client) => ({
+      ...client,
+      tokens: ownLifetimes(client.tokens, tokens),
+    })),
+    accounts: settings.accounts.map((account) => ({ sub: account.username, ...account })),
+  })
+}
+
+const assembleRoute = ({ scope, ...route }: Settings['routes'][number]): RouteSettings => {
+  if (scope === undefined) return route
+  return { ...route, scope: 'any' in scope ? { mode: 'any', scopes: scope.any } : scope }
+}
+
+/** The default of 60s would be too long beside a very short access token; a longer one that was written is refused. */
+const withinHalf = <T extends Pick<TokenLifetimes, 'accessToken' | 'refreshRetry'>>(
+  tokens: T,
+): T => ({
+  ...tokens,
+  refreshRetry: Math.min(tokens.refreshRetry, tokens.accessToken / 2),
+})
+
+/** So would the general one beside a client's own short access token. A client's own stays as it was written. */
+const ownLifetimes = (
+  own: ClientSettings['tokens'],
+  general: TokenLifetimes,
+): ClientSettings['tokens'] => {
+  if (own.accessToken === undefined || own.refreshRetry !== undefined) return own
+  const half = own.accessToken / 2
+  return general.refreshRetry > half ? { ...own, refreshRetry: half } : own
+}
+
+const deepFreeze = <T>(value: T): T => {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const inner of value instanceof Map ? value.values() : Object.values(value))
+    deepFreeze(inner)
+  return Object.freeze(value)
+}

@@ -1,0 +1,71 @@
+import { checkScopes } from './check-scopes.ts'
+import { checkTwice } from './check-twice.ts'
+import { flagOf, listOf, type Row, rowsOf, textOf, wordsOf } from './loose.ts'
+import type { Path, Report } from './problem.ts'
+
+/** What a client may and may not be, given that it has a secret or none (RFC 6749 §2.1). */
+export const checkClients = (data: Row, report: Report): void => {
+  const clients = rowsOf(data, 'clients')
+  checkTwice(clients, 'client_id', ({ row }) => textOf(row.client_id), report)
+  for (const { path, row } of clients) {
+    if (row.client_secret === undefined) checkPublic(row, path, report)
+    else checkConfidential(row, path, flagOf(data.demo, false), report)
+    checkGrantTypes(row, path, report)
+    checkScopes(data, wordsOf(row.scope, [...path, 'scope']), report)
+  }
+}
+
+const checkPublic = (row: Row, path: Path, report: Report): void => {
+  const refuse = (key: string, message: string) => report.problem([...path, key], message)
+  if (!flagOf(row.require_pkce, true))
+    refuse('require_pkce', 'must be true for a public client (one without a client_secret)')
+  if (flagOf(row.introspect, false))
+    refuse('introspect', 'must be false for a public client (one without a client_secret)')
+  if (
+    typeof row.token_endpoint_auth_method === 'string' &&
+    row.token_endpoint_auth_method !== 'none'
+  )
+    refuse('token_endpoint_auth_method', 'must be none for a client without a client_secret')
+  listOf(row.grant_types).forEach((type, index) => {
+    // RFC 6749 §4.4
+    if (type === 'client_credentials')
+      report.problem(
+        [...path, 'grant_types', index],
+        'must not be client_credentials for a public client (one without a client_secret)',
+      )
+  })
+}
+
+const checkConfidential = (row: Row, path: Path, demo: boolean, report: Report): void => {
+  if (row.token_endpoint_auth_method === 'none')
+    report.problem(
+      [...path, 'token_endpoint_auth_method'],
+      'must not be none for a client with a client_secret',
+    )
+  const secret = textOf(row.client_secret) ?? ''
+  if (!demo && secret !== '' && secret.length < SHORTEST)
+    report.warning(
+      [...path, 'client_secret'],
+      `is short: at least ${SHORTEST} random characters (openssl rand -hex 16)`,
+    )
+}
+
+const SHORTEST = 16
+
+const checkGrantTypes = (row: Row, path: Path, report: Report): void => {
+  const types = row.grant_types === undefined ? ['authorization_code'] : listOf(row.grant_types)
+  if (types.length === 0) report.problem([...path, 'grant_types'], 'must name a grant type')
+  if (types.includes('authorization_code')) {
+    if (row.redirect_uris === undefined || isEmptyList(row.redirect_uris))
+      report.problem(
+        [...path, 'redirect_uris'],
+        'must have at least one for the grant type authorization_code',
+      )
+  } else if (types.includes('refresh_token'))
+    report.problem(
+      [...path, 'grant_types'],
+      'must have authorization_code if it has refresh_token: a refresh token comes with a code',
+    )
+}
+
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0

@@ -1,0 +1,26 @@
+import { checkAccounts } from './check-accounts.ts'
+import { checkClients } from './check-clients.ts'
+import { checkLifetimes } from './check-lifetimes.ts'
+import { checkListeners } from './check-listeners.ts'
+import { checkRoutes } from './check-routes.ts'
+import { checkStore } from './check-store.ts'
+import { type Row, rowOf } from './loose.ts'
+import type { Report } from './problem.ts'
+
+/**
+ * What several values must be together. Read from the YAML tree and not from the schema's result, so that a value that is
+ * wrong in itself hides none of this.
+ */
+export const runChecks = (data: unknown, report: Report): void => {
+  const row = rowOf(data)
+  for (const check of CHECKS) check(row, report)
+}
+
+const CHECKS: readonly ((data: Row, report: Report) => void)[] = [
+  checkListeners,
+  checkStore,
+  checkLifetimes,
+  checkRoutes,
+  checkClients,
+  checkAccounts,
+]

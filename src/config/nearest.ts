@@ -1,0 +1,52 @@
+/**
+ * The name that was most likely meant: the one with the fewest edits, not counting case and `_` or `-`, if it is near
+ * enough (a third of the letters). Undefined when nothing is.
+ */
+export const nearest = (word: string, names: Iterable<string>): string | undefined => {
+  const plain = plainly(word)
+  let best: string | undefined
+  let least = Math.max(1, Math.floor(plain.length / 3)) + 1
+  for (const name of names) {
+    const distance = edits(plain, plainly(name), least)
+    if (distance < least) {
+      best = name
+      least = distance
+    }
+  }
+  return best
+}
+
+/** ` Did you mean "x"?`, or the names to choose from when none is near and they are few. */
+export const suggestion = (word: string, names: readonly string[], none = ''): string => {
+  const name = nearest(word, names)
+  if (name !== undefined) return `; did you mean "${name}"?`
+  if (names.length === 0) return none
+  return names.length > 24 ? '' : `; known: ${names.join(', ')}`
+}
+
+const plainly = (name: string): string => name.slice(0, LONGEST).toLowerCase().replace(/[_-]/g, '')
+
+const LONGEST = 100
+
+/** Insertions, deletions, replacements and swaps of neighbours; `limit` when they are not fewer than that. */
+const edits = (from: string, to: string, limit: number): number => {
+  if (Math.abs(from.length - to.length) >= limit) return limit
+  let before: number[] = []
+  let last = Array.from({ length: to.length + 1 }, (_, column) => column)
+  for (let row = 1; row <= from.length; row += 1) {
+    const next = [row]
+    for (let column = 1; column <= to.length; column += 1) {
+      const same = from[row - 1] === to[column - 1]
+      const swapped = from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
+      next[column] = Math.min(
+        (last[column] ?? limit) + 1,
+        (next[column - 1] ?? limit) + 1,
+        (last[column - 1] ?? limit) + (same ? 0 : 1),
+        swapped ? (before[column - 2] ?? limit) + 1 : limit,
+      )
+    }
+    before = last
+    last = next
+  }
+  return Math.min(last[to.length] ?? limit, limit)
+}

@@ -1,0 +1,63 @@
+import { isIP } from 'node:net'
+import { Wrong } from './problem.ts'
+
+/** `/status`, or a prefix that ends in `/*`. Canonical, as the gateway compares bytes. */
+export const parseRoutePath = (text: string): string => {
+  const base = text.endsWith('/*') ? text.slice(0, -1) : text
+  if (base.includes('*'))
+    throw new Wrong(
+      /[^/]\*$/.test(text)
+        ? `must have its * as a segment of its own: ${text.slice(0, -1)}/*`
+        : 'must have * only as its last segment: /orders/*',
+    )
+  parsePath(base)
+  return text
+}
+
+/** An absolute path, canonical (RFC 3986 §6.2.2): no `.` and `..`, no empty segments, nothing encoded that need not be. */
+export const parsePath = (text: string): string => {
+  if (!text.startsWith('/')) throw new Wrong(`must begin with /: /${text.replace(/^\.?\/*/, '')}`)
+  if (/[?#]/.test(text)) throw new Wrong('must be a path alone, without a query or fragment')
+  if (text.includes('//')) throw new Wrong('must not have // (an empty segment)')
+  if (/\/\.{1,2}(\/|$)/.test(text)) throw new Wrong('must not have . or .. as a segment')
+  const encoded = /%(?![0-9A-F]{2})|%2F|%5C|%00/.exec(text)
+  if (encoded)
+    throw new Wrong('must not have an encoded slash, or a % without two upper-case hex digits')
+  for (const [octet] of text.matchAll(/%[0-9A-F]{2}/g))
+    if (UNRESERVED.test(decodeOctet(octet)))
+      throw new Wrong(`must have ${decodeOctet(octet)} in place of ${octet}`)
+  const strange = /[^A-Za-z0-9\-._~!$&'()*+,;=:@/%]/u.exec(text)
+  if (strange)
+    throw new Wrong(`must have ${encodeURIComponent(strange[0])} in place of "${strange[0]}"`)
+  return text
+}
+
+/** A path that others are prefixed with: `/v2/billing`. No trailing slash. */
+export const parsePrefix = (text: string): string => {
+  parsePath(text)
+  if (text === '/') throw new Wrong('must be more than /')
+  if (text.endsWith('/')) throw new Wrong(`must not end in a slash: ${text.slice(0, -1)}`)
+  if (text.includes('*')) throw new Wrong('must not have a *')
+  return text
+}
+
+/** A host name or address in lower case, without a port. */
+export const parseHost = (text: string): string => {
+  if (/:\d+$/.test(text) && !text.endsWith(']'))
+    throw new Wrong(`must be a host without its port: ${text.replace(/:\d+$/, '')}`)
+  const lower = text.toLowerCase()
+  if (text !== lower) throw new Wrong(`must be in lower case: ${lower}`)
+  const address = /^\[(.+)\]$/.exec(text)?.[1]
+  if (address !== undefined ? isIP(address) === 6 : HOST.test(text)) {
+    const canonical = URL.parse(`http://${text}/`)?.hostname
+    if (canonical === text) return text
+    if (canonical !== undefined) throw new Wrong(`must be written as ${canonical}`)
+  }
+  throw new Wrong('must be a host name such as api.example.com, without scheme or path')
+}
+
+const decodeOctet = (octet: string): string =>
+  String.fromCharCode(Number.parseInt(octet.slice(1), 16))
+
+const UNRESERVED = /[A-Za-z0-9\-._~]/
+const HOST = /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/

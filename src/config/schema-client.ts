@@ -1,0 +1,104 @@
+import { Wrong } from './problem.ts'
+import { parseRedirectUri } from './redirect-uri.ts'
+import { LIFETIMES } from './schema-tokens.ts'
+import { parseScope } from './scope-list.ts'
+import { list, object, optional, otherwise } from './section.ts'
+import { asChoice, choice, duration, flag, setting, text } from './setting.ts'
+import { parsePage } from './urls.ts'
+
+const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const
+
+const grantType = setting('A grant type.', { enum: GRANT_TYPES }, (value) => {
+  if (value === 'password' || value === 'implicit')
+    throw new Wrong(`must not be ${value}, which OAuth 2.1 took out: use authorization_code`)
+  return asChoice(value, GRANT_TYPES)
+})
+
+const visible = (given: string): string => {
+  // RFC 6749 appendix A.1 and A.2: VSCHAR
+  if (!/^[ -~]+$/.test(given)) throw new Wrong('must be made of printable ASCII characters')
+  return given
+}
+
+/** Text that people read: no control characters, nothing that turns the direction of writing. */
+export const displayed = (given: string): string => {
+  if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(given))
+    throw new Wrong('must not have invisible characters')
+  if (given.length > 200) throw new Wrong('must not be longer than 200 characters')
+  return given
+}
+
+export const scopeOf = (description: string) =>
+  setting(
+    description,
+    { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] },
+    (value) => parseScope(value).join(' '),
+  )
+
+export const client = object('An application that asks for tokens.', {
+  client_id: text('Its public name, which it sends in requests.', {}, visible),
+  client_name: optional(
+    text('What people see it called on the consent page. Omitted: its client_id.', {}, displayed),
+  ),
+  client_secret: optional(
+    text(
+      'Its password; makes it a confidential client. Omitted: a public client, one that runs where secrets cannot be kept (browser, phone, command line).',
+      {},
+      visible,
+    ),
+  ),
+  client_uri: optional(
+    text('A page about it, linked on the consent page.', { format: 'uri' }, parsePage),
+  ),
+  redirect_uris: otherwise(
+    [],
+    list(
+      'Where people are sent back to with the code, compared character by character. A public client’s loopback address takes any port.',
+      text(
+        'https, http on loopback (http://127.0.0.1/callback), or a scheme of the application (com.example.app:/callback). No fragment.',
+        {},
+        parseRedirectUri,
+      ),
+    ),
+  ),
+  grant_types: otherwise(
+    ['authorization_code'],
+    list(
+      'How it may get tokens. authorization_code: a person allows it; refresh_token: it may stay signed in; client_credentials: it acts for itself.',
+      grantType,
+    ),
+  ),
+  scope: optional(
+    scopeOf('Scopes that it may ask for, separated by spaces. Omitted: every scope.'),
+  ),
+  token_endpoint_auth_method: optional(
+    choice(
+      'How it must authenticate. Omitted: none without a secret; with one client_secret_basic or client_secret_post, as it likes.',
+      ['none', 'client_secret_basic', 'client_secret_post'],
+    ),
+  ),
+  require_pkce: otherwise(
+    true,
+    flag('Whether it must use PKCE (RFC 7636). false only for a confidential client.'),
+  ),
+  introspect: otherwise(
+    false,
+    flag(
+      'Whether it may introspect the tokens of other clients (RFC 7662), as a resource server does.',
+    ),
+  ),
+  tokens: otherwise(
+    {},
+    object('Lifetimes of its own, where they differ from those in tokens.', {
+      accessToken: optional(duration(LIFETIMES.accessToken, { whole: true })),
+      refreshToken: optional(duration(LIFETIMES.refreshToken, { whole: true })),
+      grant: optional(duration(LIFETIMES.grant, { whole: true })),
+      refreshRetry: optional(
+        duration(
+          'As in tokens, up to 30m for a client that cannot do better; above half of its access token’s life check warns.',
+          { min: 0, max: 1800 },
+        ),
+      ),
+    }),
+  ),
+})

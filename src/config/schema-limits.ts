@@ -1,0 +1,37 @@
+import { object, otherwise } from './section.ts'
+import { duration, integer, size } from './setting.ts'
+
+const failures = (description: string, points: number, span: string) =>
+  otherwise(
+    {},
+    object(description, {
+      points: otherwise(
+        points,
+        integer('Failures that are let through; the next attempt is 429.', 1, 1_000_000),
+      ),
+      duration: otherwise(
+        span,
+        duration('In how long, counted from the first of them.', { max: 86_400 }),
+      ),
+    }),
+  )
+
+export const limits = object(
+  'What is bounded. Only failures are throttled, by account or client and address together; what succeeds is not counted.',
+  {
+    passwords: failures('Wrong passwords of one account from one address.', 10, '10m'),
+    clientSecrets: failures('Wrong secrets of one client from one address.', 20, '10m'),
+    formBody: otherwise(
+      '64kb',
+      size(
+        'Largest form that our own endpoints read; a larger one is 413. Does not bound what routes forward.',
+        1024,
+        16_777_216,
+      ),
+    ),
+    cachedTokens: otherwise(
+      100_000,
+      integer('Access tokens held in memory, about 1 KB each.', 1, 10_000_000),
+    ),
+  },
+)

@@ -5,7 +5,11 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { denyUpgrade } from '../src/gateway/deny-upgrade.ts'
 import { closeFrame, createFrameTracker } from '../src/gateway/websocket-frames.ts'
 import { openRaw, type RawSocket, startRawServer, until } from './support/raw-sockets.ts'
-import { startUpgradeGateway, type UpgradeGatewayOptions } from './support/upgrade-gateway.ts'
+import {
+  startUpgradeGateway,
+  timeoutOf,
+  type UpgradeGatewayOptions,
+} from './support/upgrade-gateway.ts'
 
 const running: { close(): Promise<void> }[] = []
 afterEach(async () => {
@@ -363,6 +367,34 @@ describe('the answer of the upstream', () => {
     expect(slow.gateway.outcomes[0]?.error).toBe('upstream.timeout')
   })
 
+  it('P30 a target that refuses is no loss while there is another one', async () => {
+    const closed = await startRawServer(silent)
+    await closed.close()
+    const upstream = await startRawServer((side) => side.send(switching()))
+    const failures: string[] = []
+    const others = [closed.port, upstream.port]
+    const gateway = await startUpgradeGateway(closed.port, {
+      retry: (failure) => {
+        failures.push(failure.error)
+        const port = others.shift()
+        return port === undefined
+          ? undefined
+          : {
+              origin: `http://127.0.0.1:${port}`,
+              path: '/other',
+              headers: ['Host', 'other.internal'],
+              timeout: timeoutOf({}),
+            }
+      },
+    })
+    running.push(upstream, gateway)
+    const client = await ask(gateway.port, handshake())
+    await until('an answer', () => client.received().includes('\r\n\r\n'))
+    expect(statusOf(client.received())).toBe(101)
+    expect(failures).toEqual(['upstream.refused', 'upstream.refused'])
+    expect(upstream.connections[0]?.received()).toContain('GET /other HTTP/1.1\r\nHost: other')
+  })
+
   it('P30 a head that trickles is 504', async () => {
     const sides = await facing(
       (side) => {
@@ -492,7 +524,7 @@ describe('an answer other than 101', () => {
     await until('an end', () => client.state() !== 'open')
     expect(client.state()).toBe('reset')
     await leftNothing(sides)
-    expect(sides.gateway.outcomes[0]?.error).toBe('idle')
+    expect(sides.gateway.outcomes[0]?.error).toBe('upstream.idle')
   })
 })
 
@@ -685,6 +717,28 @@ describe('the tunnel', () => {
     stalled.socket.resume()
     await leftNothing(sides)
   })
+
+  it.each(['client', 'upstream'] as const)(
+    'what the %s sent before it left arrives whole',
+    async (who) => {
+      const sides = await facing((side) => {
+        side.send(switching())
+        side.socket.on('end', () => side.socket.end())
+      })
+      const client = await ask(sides.gateway.port, handshake())
+      client.socket.on('end', () => client.socket.end())
+      await until('the 101', () => client.received().includes('\r\n\r\n'))
+      const [upstream] = sides.upstream.connections
+      const [from, to] = who === 'client' ? [client, upstream] : [upstream, client]
+      to?.socket.pause()
+      const head = to?.bytes().length ?? 0
+      from?.socket.end(Buffer.alloc(20_000_000, 'x'))
+      await until('the sender is held', () => (from?.socket.bytesWritten ?? 0) > 0)
+      to?.socket.resume()
+      await leftNothing(sides)
+      expect(to?.bytes().length).toBe(head + 20_000_000)
+    },
+  )
 
   it('P31 a client that leaves without having read leaves nothing', async () => {
     const sides = await facing((side) => {

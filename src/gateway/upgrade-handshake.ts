@@ -1,29 +1,24 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { pairs } from './deny-upgrade.ts'
+import { malformed, type Refusal, refusal } from './refusal.ts'
 
-/** What is wrong with a client's opening handshake (RFC 6455 §4.2.1). */
-export type HandshakeProblem = {
-  readonly status: 400 | 426
-  readonly description: string
-  readonly headers: readonly string[]
-}
-
-/** Judges the request as it arrived; `head` is what came behind it. Undefined: nothing is wrong. */
-export const handshakeProblem = (
-  req: IncomingMessage,
-  head: Buffer,
-): HandshakeProblem | undefined => {
+/** Judges a client's opening handshake (RFC 6455 §4.2.1) as it arrived; `head` is what came behind it. Undefined: nothing is wrong. */
+export const handshakeProblem = (req: IncomingMessage, head: Buffer): Refusal | undefined => {
   if (req.headers['sec-websocket-version'] !== '13') {
-    return {
-      status: 426,
-      description: 'Only version 13 of the WebSocket protocol is spoken here',
-      headers: ['Sec-WebSocket-Version', '13', 'Upgrade', 'websocket'],
-    }
+    return OTHER_VERSION
   }
   const wrong = CHECKS.find(([passes]) => !passes(req, head))
-  return wrong && { status: 400, description: wrong[1], headers: [] }
+  return wrong && malformed(wrong[1], 'handshake')
 }
+
+/** RFC 6455 §4.4: told which version there is, a client may come again. */
+const OTHER_VERSION = refusal(
+  426,
+  'invalid_request',
+  'Only version 13 of the WebSocket protocol is spoken here',
+  { headers: ['Sec-WebSocket-Version', '13', 'Upgrade', 'websocket'], reason: 'handshake' },
+)
 
 const CHECKS: readonly [(req: IncomingMessage, head: Buffer) => boolean, string][] = [
   [({ method }) => method === 'GET', 'A WebSocket is opened with GET'],

@@ -1,23 +1,31 @@
 import type { Duplex } from 'node:stream'
 import { answerPending, reset } from './deny-upgrade.ts'
+import { malformed, type Refusal } from './refusal.ts'
+import { type Failure, TIMEOUT } from './upstream-failure.ts'
 import { startTimer } from './websocket-tunnel.ts'
+
+/** Where an upgrade goes and what it carries; built by the gateway after all its checks. */
+export type UpgradeTarget = {
+  /** `http://host:port` or `https://host:port`, nothing after it. */
+  readonly origin: string
+  /** Path and query, base path included: sent byte for byte. */
+  readonly path: string
+  /** Flat list name, value. The handshake's own fields are left out of it and taken from the request. */
+  readonly headers: readonly string[]
+  /** Seconds. `response` bounds the whole handshake; `idle`: no byte in either direction. */
+  readonly timeout: { readonly connect: number; readonly response: number; readonly idle: number }
+}
 
 /** What the gateway gives with each upgrade. */
 export type UpgradeHooks = {
   /** Flat list of what may reach the client of the upstream's answer (101 or other), ours added. Framing is done here. */
   readonly responseHeaders: (status: number, rawHeaders: readonly string[]) => readonly string[]
-  /** Answers the client in the house's form with `denyUpgrade`. Called at most once, while nothing was written. */
-  readonly refuse: (refusal: UpgradeRefusal) => void
+  /** Answers the client with `denyUpgrade`. Called at most once, while nothing was written. */
+  readonly refuse: (refusal: Refusal) => void
+  /** Another target to try, when one could not be reached and nothing was sent. Left out or undefined: there is none. */
+  readonly retry?: (failure: Failure) => UpgradeTarget | undefined
   /** Called once, when it is over for the client. */
   readonly done: (outcome: UpgradeOutcome) => void
-}
-
-export type UpgradeRefusal = {
-  readonly status: 400 | 426 | 502 | 503 | 504
-  /** For the caller: what to fix, or whose fault it is. */
-  readonly description: string
-  /** Flat list that has to be in the answer. */
-  readonly headers: readonly string[]
 }
 
 export type UpgradeOutcome = {
@@ -26,7 +34,7 @@ export type UpgradeOutcome = {
   readonly upgraded: boolean
   /** Bytes sent to the client after the head. */
   readonly bytes: number
-  /** `handshake`, `client.early`, `client.gone`, `upstream.refused`, `upstream.timeout`, `upstream.cut` …, `idle`, `ended`. */
+  /** The refusal's reason, `client.gone`, `upstream.cut`, `upstream.idle`, `idle` (of a tunnel), `ended`. */
   readonly error?: string
 }
 
@@ -36,7 +44,7 @@ export type Reply = {
   waiting(): boolean
   /** An answer of the upstream begins; whoever begins it tells `finish`. */
   begin(status: number): void
-  refuse(refusal: UpgradeRefusal, error: string): void
+  refuse(refusal: Refusal): void
   /** Ends an answer that has begun, so that it cannot be taken for a whole one. */
   cut(error: string): void
   sent(bytes: number): void
@@ -67,10 +75,10 @@ export const createReply = (
     socket.off('end', leave)
     socket.resume()
   }
-  const refuse = (refusal: UpgradeRefusal, why: string) => {
+  const refuse = (refusal: Refusal) => {
     if (!waiting) return
     settle(refusal.status)
-    error = why
+    error = refusal.reason
     abandon()
     socket.once('finish', () => finish())
     hooks.refuse(refusal)
@@ -81,7 +89,7 @@ export const createReply = (
     error ??= why
     hooks.done({ status, upgraded: status === 101, bytes, ...(error !== undefined && { error }) })
   }
-  const early = () => refuse(EARLY, 'client.early')
+  const early = () => refuse(EARLY)
   const leave = () => socket.destroy()
   const left = () => {
     const answered = !waiting
@@ -91,7 +99,7 @@ export const createReply = (
     if (status !== 101) finish(answered && socket.writableFinished ? undefined : 'client.gone')
   }
 
-  const patience = startTimer(seconds, () => refuse(TOO_LATE, 'upstream.timeout'))
+  const patience = startTimer(seconds, () => refuse(TIMEOUT.refusal))
   socket.on('error', () => {})
   socket.on('data', early)
   socket.on('end', leave)
@@ -114,14 +122,4 @@ export const createReply = (
   }
 }
 
-const EARLY: UpgradeRefusal = {
-  status: 400,
-  description: 'A WebSocket client waits for the answer to its handshake',
-  headers: [],
-}
-
-const TOO_LATE: UpgradeRefusal = {
-  status: 504,
-  description: 'The upstream did not answer in time',
-  headers: [],
-}
+const EARLY = malformed('A WebSocket client waits for the answer to its handshake', 'client.early')

@@ -1,7 +1,10 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { describeError } from '../telemetry/describe-error.ts'
+import type { Log } from '../telemetry/log.ts'
 import { pairs, responseHead } from './deny-upgrade.ts'
+import { refusal } from './refusal.ts'
 import { isRelayable, relayAnswer, withoutFraming } from './upgrade-answer.ts'
 import {
   handshakeAnswer,
@@ -14,23 +17,22 @@ import {
   type Reply,
   type UpgradeHooks,
   type UpgradeOutcome,
-  type UpgradeRefusal,
+  type UpgradeTarget,
 } from './upgrade-reply.ts'
+import {
+  CONNECT_TIMEOUT,
+  CUT,
+  ENDED,
+  type Failure,
+  IDLE,
+  isBrokenOff,
+  MALFORMED,
+  REFUSED,
+  UNREACHABLE,
+} from './upstream-failure.ts'
 import { joinSockets, milliseconds, startTimer, type Tunnel } from './websocket-tunnel.ts'
 
 type Library = Pick<typeof import('http-proxy-3'), 'createProxyServer'>
-
-/** Where an upgrade goes and what it carries; built by the gateway after all its checks. */
-export type UpgradeTarget = {
-  /** `http://host:port` or `https://host:port`, nothing after it. */
-  readonly origin: string
-  /** Path and query, base path included: sent byte for byte. */
-  readonly path: string
-  /** Flat list name, value. The handshake's own fields are left out of it and taken from the request. */
-  readonly headers: readonly string[]
-  /** Seconds. `response` bounds the whole handshake; `idle`: no byte in either direction. */
-  readonly timeout: { readonly connect: number; readonly response: number; readonly idle: number }
-}
 
 export type Upgrader = {
   /** Always answers, never throws. `end` of what it returns answers 503 as long as there is no 101. */
@@ -51,7 +53,7 @@ export type Upgrader = {
  * WebSocket upgrades (RFC 6455) to an upstream. http-proxy-3 builds the request and makes the connection; what comes back
  * is judged here, because the library tunnels after any 101 and passes other answers on without regard for the client.
  */
-export const createUpgrader = (): Upgrader => {
+export const createUpgrader = ({ log }: { readonly log: Log }): Upgrader => {
   let library: Promise<Library> | undefined
   const load = () => {
     library ??= import('http-proxy-3')
@@ -71,6 +73,7 @@ export const createUpgrader = (): Upgrader => {
         target,
         hooks: { ...hooks, done: over },
         load,
+        log,
       })
       running.add(tunnel)
       return tunnel
@@ -91,6 +94,7 @@ type Call = {
   readonly target: UpgradeTarget
   readonly hooks: UpgradeHooks
   readonly load: () => Promise<Library>
+  readonly log: Log
 }
 
 const startUpgrade = (call: Call): Tunnel => {
@@ -99,28 +103,48 @@ const startUpgrade = (call: Call): Tunnel => {
   const reply = createReply(call.socket, call.hooks, call.target.timeout.response, () =>
     request?.destroy(),
   )
-  const connect = async () => {
+  const connect = async (target: UpgradeTarget) => {
     const library = await call.load()
     if (!reply.waiting()) return
-    request = dial(library, call)
-    request.on('error', (error) => fail(reply, error))
+    request = dial(library, call, target)
+    request.on('error', (error) => {
+      const other = nextTarget(call, reply, error)
+      if (other) start(other)
+      else fail(error)
+    })
     request.on('upgrade', (response, upstream, first) => {
       upstream.on('error', () => {})
-      attempt(reply, () => {
+      attempt(() => {
         tunnel = openTunnel(call, reply, response, upstream, first)
       })
       if (!tunnel) upstream.destroy()
     })
-    request.on('response', (response) => attempt(reply, () => passOn(call, reply, response)))
+    request.on('response', (response) => attempt(() => passOn(call, reply, response)))
+  }
+  const start = (target: UpgradeTarget) => void connect(target).catch(fail)
+  const fail = (error: unknown) => {
+    if (!reply.waiting()) return
+    const failure = failureOf(error)
+    if (failure === UNREACHABLE) call.log.warn('upgrade.failed', { error: describeError(error) })
+    reply.refuse(failure.refusal)
+  }
+  /** What throws in an event would end the process. */
+  const attempt = (step: () => void) => {
+    try {
+      step()
+    } catch (error) {
+      if (reply.waiting()) fail(error)
+      else reply.cut(MALFORMED.error)
+    }
   }
   const problem = handshakeProblem(call.req, call.head)
-  if (problem) reply.refuse(problem, 'handshake')
-  else connect().catch((error: unknown) => fail(reply, error))
+  if (problem) reply.refuse(problem)
+  else start(call.target)
   return {
     end(code, reason) {
       if (tunnel) tunnel.end(code, reason)
-      else if (reply.waiting()) reply.refuse(ENDED, 'ended')
-      else if (request && !request.destroyed) reply.cut('ended')
+      else if (reply.waiting()) reply.refuse(ENDED.refusal)
+      else if (request && !request.destroyed) reply.cut(ENDED.error)
     },
   }
 }
@@ -130,7 +154,11 @@ const startUpgrade = (call: Call): Tunnel => {
  * nor choke on the other, and both are put in just before it sends: exactly those of `target`.
  * Throws when the library does not do what 2.0.1 does.
  */
-const dial = ({ createProxyServer }: Library, { req, socket, target }: Call): ClientRequest => {
+const dial = (
+  { createProxyServer }: Library,
+  { req, socket }: Call,
+  target: UpgradeTarget,
+): ClientRequest => {
   const origin = new URL(target.origin)
   const blank: IncomingMessage = Object.create(req, {
     url: { value: '/' },
@@ -181,7 +209,7 @@ const openTunnel = (
   first: Buffer,
 ): Tunnel | undefined => {
   if (!reply.waiting() || !isAgreed(req, response)) {
-    reply.refuse(NOT_AGREED, 'upstream.handshake')
+    reply.refuse(NOT_AGREED)
     return undefined
   }
   const fields = withoutFraming(hooks.responseHeaders(101, response.rawHeaders))
@@ -199,11 +227,11 @@ const passOn = ({ socket, target, hooks }: Call, reply: Reply, response: Incomin
   const status = response.statusCode ?? 0
   if (!reply.waiting() || !isRelayable(response)) {
     response.destroy()
-    reply.refuse(MALFORMED, 'upstream.malformed')
+    reply.refuse(MALFORMED.refusal)
     return
   }
   const fields = hooks.responseHeaders(status, response.rawHeaders)
-  const patience = startTimer(target.timeout.idle, () => reply.cut('idle'))
+  const patience = startTimer(target.timeout.idle, () => reply.cut(IDLE.error))
   reply.begin(status)
   socket.once('close', () => clearTimeout(patience))
   socket.once('finish', () => {
@@ -213,45 +241,32 @@ const passOn = ({ socket, target, hooks }: Call, reply: Reply, response: Incomin
   relayAnswer(response, socket, fields, {
     active: () => patience.refresh(),
     sent: reply.sent,
-    cut: () => reply.cut('upstream.cut'),
+    cut: () => reply.cut(CUT.error),
   })
 }
 
-/** What throws in an event would end the process. */
-const attempt = (reply: Reply, step: () => void): void => {
-  try {
-    step()
-  } catch (error) {
-    if (reply.waiting()) fail(reply, error)
-    else reply.cut('upstream.failed')
-  }
+/** Where nothing was sent it may be sent elsewhere. */
+const nextTarget = ({ hooks }: Call, reply: Reply, error: unknown): UpgradeTarget | undefined => {
+  const failure = failureOf(error)
+  return reply.waiting() && NOT_REACHED.has(failure) ? hooks.retry?.(failure) : undefined
 }
 
-const fail = (reply: Reply, error: unknown): void => {
+const failureOf = (error: unknown): Failure => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (code.startsWith('HPE_')) reply.refuse(MALFORMED, 'upstream.malformed')
-  else if (code === 'ECONNECT_TIMEOUT') reply.refuse(UNREACHED, 'upstream.timeout')
-  else reply.refuse(UNAVAILABLE, FAILURES.get(code) ?? 'upstream.failed')
+  if (code.startsWith('HPE_')) return MALFORMED
+  return isBrokenOff(error) ? CUT : (FAILURES.get(code) ?? UNREACHABLE)
 }
 
 const FAILURES = new Map([
-  ['ECONNREFUSED', 'upstream.refused'],
-  ['ECONNRESET', 'upstream.cut'],
-  ['EPIPE', 'upstream.cut'],
-  ['ENOTFOUND', 'upstream.unknown'],
-  ['EAI_AGAIN', 'upstream.unknown'],
-  ['EHOSTUNREACH', 'upstream.unreachable'],
-  ['ENETUNREACH', 'upstream.unreachable'],
+  ['ECONNREFUSED', REFUSED],
+  ['ECONNECT_TIMEOUT', CONNECT_TIMEOUT],
 ])
 
-const refusal = (status: UpgradeRefusal['status'], description: string): UpgradeRefusal => ({
-  status,
-  description,
-  headers: [],
-})
+const NOT_REACHED: ReadonlySet<Failure> = new Set([REFUSED, CONNECT_TIMEOUT, UNREACHABLE])
 
-const ENDED = refusal(503, 'The connection is being ended')
-const MALFORMED = refusal(502, 'The upstream gave an answer that is not well-formed')
-const NOT_AGREED = refusal(502, 'The upstream did not agree to the WebSocket handshake')
-const UNAVAILABLE = refusal(502, 'The upstream could not be reached')
-const UNREACHED = refusal(504, 'The upstream could not be reached in time')
+const NOT_AGREED = refusal(
+  502,
+  'bad_gateway',
+  'The upstream did not agree to the WebSocket handshake',
+  { reason: 'upstream.handshake' },
+)

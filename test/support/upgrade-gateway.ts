@@ -3,14 +3,20 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { denyUpgrade } from '../../src/gateway/deny-upgrade.ts'
-import { createUpgrader, type UpgradeTarget } from '../../src/gateway/upgrade.ts'
-import type { UpgradeOutcome } from '../../src/gateway/upgrade-reply.ts'
+import { createUpgrader } from '../../src/gateway/upgrade.ts'
+import type {
+  UpgradeHooks,
+  UpgradeOutcome,
+  UpgradeTarget,
+} from '../../src/gateway/upgrade-reply.ts'
 import type { Tunnel } from '../../src/gateway/websocket-tunnel.ts'
+import { silentLog } from '../../src/telemetry/log.ts'
 
 export type UpgradeGatewayOptions = {
   readonly target?: Partial<UpgradeTarget>
   readonly timeout?: Partial<UpgradeTarget['timeout']>
   readonly responseHeaders?: (status: number, rawHeaders: readonly string[]) => readonly string[]
+  readonly retry?: UpgradeHooks['retry']
   /** Handles what is not an upgrade; the answer never comes unless it writes one. */
   readonly request?: Parameters<typeof createServer>[1]
 }
@@ -20,7 +26,7 @@ export const startUpgradeGateway = async (
   upstreamPort: number,
   options: UpgradeGatewayOptions = {},
 ) => {
-  const upgrader = createUpgrader()
+  const upgrader = createUpgrader({ log: silentLog })
   await upgrader.warm()
   const outcomes: UpgradeOutcome[] = []
   const tunnels: Tunnel[] = []
@@ -36,7 +42,7 @@ export const startUpgradeGateway = async (
           path: req.url ?? '/',
           headers: ['Host', 'orders.internal', 'X-Auth-Subject', 'ada'],
           ...options.target,
-          timeout: { connect: 2, response: 5, idle: 60, ...options.timeout },
+          timeout: timeoutOf(options),
         },
         {
           responseHeaders: options.responseHeaders ?? ((_, rawHeaders) => rawHeaders),
@@ -47,6 +53,7 @@ export const startUpgradeGateway = async (
               [...headers, 'Content-Type', 'application/json'],
               JSON.stringify({ error_description: description }),
             ),
+          ...(options.retry && { retry: options.retry }),
           done: (outcome) => outcomes.push(outcome),
         },
       ),
@@ -72,3 +79,10 @@ export const startUpgradeGateway = async (
     },
   }
 }
+
+export const timeoutOf = ({ timeout }: UpgradeGatewayOptions): UpgradeTarget['timeout'] => ({
+  connect: 2,
+  response: 5,
+  idle: 60,
+  ...timeout,
+})

@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 import { Mistake } from '../../mistake.ts'
+import { randomSecret } from '../../store/secrets.ts'
 import type { AuthorizationServer } from './discovery.ts'
 
 /** One authorization request and what its answer must match. */
@@ -16,15 +17,16 @@ export const createAuthorization = (
   server: AuthorizationServer,
   request: { client_id: string; redirect_uri: string; scope: string | undefined },
 ): Authorization => {
-  const state = randomText()
-  const code_verifier = randomText()
+  const state = randomSecret()
+  // 43 characters, as RFC 7636 §4.1 recommends.
+  const code_verifier = randomSecret()
   const url = new URL(server.authorization_endpoint)
   url.searchParams.set('response_type', 'code')
   url.searchParams.set('client_id', request.client_id)
   url.searchParams.set('redirect_uri', request.redirect_uri)
   if (request.scope !== undefined) url.searchParams.set('scope', request.scope)
   url.searchParams.set('state', state)
-  url.searchParams.set('code_challenge', s256(code_verifier))
+  url.searchParams.set('code_challenge', hash('sha256', code_verifier, 'base64url'))
   url.searchParams.set('code_challenge_method', 'S256')
   return { url: url.href, redirect_uri: request.redirect_uri, state, code_verifier }
 }
@@ -50,9 +52,3 @@ export const codeOf = (server: AuthorizationServer, answer: URLSearchParams): st
 /** `access_denied: the resource owner refused` */
 export const described = (error: string, description: string | null | undefined): string =>
   description ? `${error}: ${description}` : error
-
-const s256 = (code_verifier: string): string =>
-  createHash('sha256').update(code_verifier).digest('base64url')
-
-/** 43 characters, as RFC 7636 §4.1 recommends for a verifier. */
-const randomText = (): string => randomBytes(32).toString('base64url')

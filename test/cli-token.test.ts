@@ -3,10 +3,117 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 import type { TokenOptions } from '../src/cli/sample-client/settings.ts'
 import { token } from '../src/cli/token.ts'
+import { hashPassword } from '../src/store/passwords.ts'
+import { createPerson } from './support/person.ts'
+import { type Portcullis, startPortcullis } from './support/portcullis.ts'
+
+describe('portcullis token, against the whole program', () => {
+  let portcullis: Portcullis
+  let orders: Server
+  const ada = createPerson('ada', 'ada-password')
+
+  beforeAll(async () => {
+    orders = createServer((req, res) => res.end(`hello ${req.headers['x-auth-subject']}`))
+    await new Promise<void>((resolve) => orders.listen(0, '127.0.0.1', resolve))
+    portcullis = await startPortcullis(`
+scopes: { orders.read: See your orders, orders.write: Change your orders }
+upstreams: { orders: 'http://127.0.0.1:${portOf(orders)}' }
+routes:
+  - { path: /orders/*, upstream: orders, scope: orders.read }
+  - { path: /admin, upstream: orders, scope: orders.write }
+clients:
+  - client_id: cli
+    redirect_uris: ['http://127.0.0.1/callback']
+    scope: orders.read orders.write
+  - client_id: server
+    client_secret: the-secret-of-the-server
+    redirect_uris: ['http://127.0.0.1:53682/callback']
+accounts:
+  - { username: ada, password: '${await hashPassword('ada-password')}' }
+`)
+  })
+
+  afterAll(async () => {
+    await portcullis.stop()
+    orders.close()
+  })
+
+  const run = (options: TokenOptions, surroundings: Surroundings = {}) =>
+    runToken(
+      { issuer: portcullis.origin, ...options },
+      { openBrowser: async (url) => visit((await ada.authorize(url)).href), ...surroundings },
+    )
+
+  it('6749-4.1 a person signs in and consents, and the protected call knows them', async () => {
+    const { code, output, errors } = await run({ call: `${portcullis.origin}/orders/1` })
+    expect(errors).toBe('')
+    expect(code).toBe(0)
+    expect(output).toMatch(/AuthZ code: pc_ac_/)
+    expect(output).toMatch(/Access token: pc_at_/)
+    expect(output).toMatch(/Refresh token: pc_rt_/)
+    expect(output).toContain('hello ada')
+  })
+
+  it('6749-3.3 asks for no more than --scope, and is refused what that does not open', async () => {
+    const { code, output } = await run({
+      scope: 'orders.read',
+      call: `${portcullis.origin}/admin`,
+    })
+    expect(code).toBe(1)
+    expect(output).toContain('Scope: orders.read\n')
+    expect(output).toContain('Response from the protected resource: 403')
+    expect(output).toContain('error="insufficient_scope"')
+  })
+
+  it('6749-4.1.2.1 a person who refuses is told of in one line', async () => {
+    const denied = {
+      openBrowser: async (url: string) =>
+        visit((await ada.authorize(url, { decision: 'deny' })).href),
+    }
+    const { code, errors } = await run({}, denied)
+    expect(code).toBe(1)
+    expect(errors).toMatch(/^portcullis token: access_denied.*\n$/)
+  })
+
+  it('6749-2.3.1 a confidential client with --manual, its secret and then the address piped in', async () => {
+    const stdin = new Readable({ read() {} })
+    stdin.push('the-secret-of-the-server\n')
+    let answered = false
+    const { code, output, errors } = await run(
+      { clientId: 'server', clientSecret: '-', manual: true, call: `${portcullis.origin}/orders` },
+      {
+        stdin,
+        onOutput: async (text) => {
+          const url = /^ {2}(http\S+response_type\S+)\n/m.exec(text)?.[1]
+          if (url === undefined || answered) return
+          answered = true
+          stdin.push(`${await ada.authorize(url)}\n`)
+        },
+      },
+    )
+    expect(errors).toBe('')
+    expect(code).toBe(0)
+    expect(output).toContain('hello ada')
+  })
+
+  it('a redirect URI that is not registered is never answered, and the page says why', async () => {
+    let page = ''
+    const { code } = await run(
+      { clientId: 'server', timeout: '1' },
+      {
+        openBrowser: async (url) => {
+          page = await (await fetch(url)).text()
+        },
+      },
+    )
+    expect(code).toBe(1)
+    expect(page).toContain('redirect')
+  })
+})
 
 describe('portcullis token, against an authorization server that can misbehave', () => {
   it('6749-4.1 shows each step, from the code to the answer of the protected resource', async () => {
@@ -318,6 +425,8 @@ const visit = async (url: string): Promise<void> => {
   await (await fetch(url)).text()
 }
 
+const portOf = (server: Server): number => (server.address() as AddressInfo).port
+
 const recorder = (onWrite?: (text: string) => Promise<void>) => {
   let written = ''
   const stream = new Writable({
@@ -353,7 +462,7 @@ const authorizationServer = async (behaviour: Behaviour = {}) => {
   const server = createServer((req, res) => void answer(req, res))
   servers.push(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const issuer = `http://127.0.0.1:${portOf(server)}`
   const metadata = {
     issuer,
     authorization_endpoint: `${issuer}/authorize`,

@@ -69,8 +69,8 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
       const retired = current
       const fresh = generation(next)
       await fresh.warm()
-      await stores.replaceFileEntries(next)
       current = fresh
+      await stores.reload(next)
       problems = []
       void retired.gateway.retire()
       return needingRestart(config, next)

@@ -41,6 +41,6 @@ const invitation = ({ issuer, paths }: Config): string => `
       ${issuer}${paths.oauth}/token | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
     curl -i -H "Authorization: Bearer $TOKEN" ${issuer}/orders     # 200
 
-  Sign in as ada / ada-demo.  Ctrl-C stops everything.
+  Sign in as ada, password ada.  Ctrl-C stops everything.
 
 `

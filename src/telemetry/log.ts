@@ -32,7 +32,7 @@ export const openLog = (level: string, fd = 1): OpenLog => {
   const stream = pino.destination({
     fd,
     sync: false,
-    minLength: 16_384,
+    minLength: 8_192,
     periodicFlush: 200,
     maxLength: 4_194_304,
   })

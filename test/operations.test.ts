@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, request } from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, describe, expect, it } from 'vitest'
+import { freePort, spawnPortcullis, until } from './support/portcullis.ts'
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+/** An upstream whose answers wait until they are released. */
+const slowUpstream = async () => {
+  const waiting: (() => void)[] = []
+  const server = createServer((_req, res) => {
+    waiting.push(() => res.end('released'))
+  })
+  const port = await freePort()
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  closers.push(() => new Promise((resolve) => server.close(resolve)))
+  return { port, waiting }
+}
+
+const configuration = (upstreamPort: number) => `
+scopes: { a: See a }
+upstreams: { api: http://127.0.0.1:${upstreamPort} }
+routes:
+  - { path: /open/*, upstream: api, access: public }
+  - { path: /a/*, upstream: api, scope: a }
+`
+
+const start = async (yaml: string) => {
+  const running = await spawnPortcullis(yaml)
+  closers.push(running.stop)
+  return running
+}
+
+const run = async (args: string[], cwd?: string) => {
+  const child: ChildProcess = spawn(process.execPath, [main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd === undefined ? {} : { cwd }),
+  })
+  let output = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    output += chunk
+  })
+  child.stderr?.on('data', (chunk: Buffer) => {
+    output += chunk
+  })
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  return { code, output }
+}
+
+const folder = async () => {
+  const made = await mkdtemp(join(tmpdir(), 'portcullis-'))
+  closers.push(() => rm(made, { recursive: true, force: true }))
+  return made
+}
+
+const fileWith = async (text: string) => {
+  const file = join(await folder(), 'portcullis.yaml')
+  await writeFile(file, text)
+  return file
+}
+
+describe('the admin listener', () => {
+  it('tells that it is alive, ready and what it counted, without a credential', async () => {
+    const { origin, admin } = await start(configuration(9))
+    expect((await fetch(`${origin}/a/b`)).status).toBe(401)
+    expect(await (await fetch(`${admin}/healthz`)).json()).toEqual({ status: 'alive' })
+    expect(await (await fetch(`${admin}/readyz`)).json()).toEqual({ status: 'ready' })
+    const metrics = await (await fetch(`${admin}/metrics`)).text()
+    expect(metrics).toContain('portcullis_requests_total{route="/a/*",status="4xx"} 1')
+    expect(metrics).toMatch(/portcullis_request_seconds_bucket\{le="\+Inf",route="\/a\/\*"\} 1/)
+  })
+
+  it('A37 serves none of it on the public listener', async () => {
+    const { origin } = await start(configuration(9))
+    for (const path of ['/healthz', '/readyz', '/metrics', '/api/v1/clients'])
+      expect((await fetch(origin + path)).status).toBe(404)
+  })
+})
+
+describe('R-37 SIGTERM drains', () => {
+  it('finishes what is in flight, closes its connection after it, refuses new ones, and exits 0', async () => {
+    const upstream = await slowUpstream()
+    const { port, child, admin } = await start(configuration(upstream.port))
+    const answer = new Promise<{
+      status: number | undefined
+      connection: string | undefined
+      body: string
+    }>((resolve, reject) => {
+      const req = request({ port, host: '127.0.0.1', path: '/open/slow', agent: false }, (res) => {
+        let body = ''
+        res.on('data', (chunk) => {
+          body += chunk
+        })
+        res.on('end', () =>
+          resolve({ status: res.statusCode, connection: res.headers.connection, body }),
+        )
+      })
+      req.on('error', reject)
+      req.end()
+    })
+    await until(() => upstream.waiting.length === 1)
+    child.kill('SIGTERM')
+    await until(async () => (await fetch(`${admin}/readyz`)).status === 503)
+    await until(() => refused(port))
+    upstream.waiting[0]?.()
+    expect(await answer).toMatchObject({ status: 200, body: 'released' })
+    await until(() => child.exitCode !== null)
+    expect(child.exitCode).toBe(0)
+  })
+
+  it('a second signal ends it at once, with exit code 1', async () => {
+    const upstream = await slowUpstream()
+    const { origin, child } = await start(configuration(upstream.port))
+    const gone = fetch(`${origin}/open/slow`).catch(() => 'gone')
+    await until(() => upstream.waiting.length === 1)
+    child.kill('SIGTERM')
+    await until(async () => (await fetch(`${origin}/open/x`).catch(() => undefined)) === undefined)
+    child.kill('SIGTERM')
+    await until(() => child.exitCode !== null)
+    expect(child.exitCode).toBe(1)
+    expect(await gone).toBe('gone')
+  })
+})
+
+const refused = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(false)
+    })
+    socket.once('error', () => resolve(true))
+  })
+
+describe('a start that cannot be gives one clear line, no stack, exit code 1', () => {
+  const minimal = (listen: string, admin: string, store = 'memory:') =>
+    `issuer: http://${listen}\nlisten: ${listen}\nadmin: { listen: '${admin}' }\nstore: ${store}\n` +
+    'upstreams: { api: http://127.0.0.1:9 }\nroutes: [{ path: /a, upstream: api }]\n'
+
+  it.each([
+    ['a missing file', async () => join(await folder(), 'missing.yaml'), /missing\.yaml/],
+    ['an empty file', () => fileWith(''), /portcullis\.yaml:1:1/],
+    ['wrong YAML', () => fileWith('issuer: [\n'), /portcullis\.yaml:\d+:\d+/],
+    ['a folder', folder, /folder|directory/],
+  ])('%s', async (_what, file, message) => {
+    const { code, output } = await run(['start', '--config', await file()])
+    expect(output).toMatch(message)
+    expect(output).not.toMatch(/^\s+at /m)
+    expect(code).toBe(1)
+  })
+
+  it('a port in use names the address and leaves no process behind', async () => {
+    const { port } = await slowUpstream()
+    const file = await fileWith(minimal(`127.0.0.1:${port}`, `127.0.0.1:${await freePort()}`))
+    const { code, output } = await run(['start', '--config', file])
+    expect(output).toContain(`cannot listen on 127.0.0.1:${port}: another process uses this port`)
+    expect(output).not.toMatch(/^\s+at /m)
+    expect(code).toBe(1)
+  })
+
+  it('a data folder that cannot be made', async () => {
+    const place = await folder()
+    await writeFile(join(place, 'data'), 'a file stands here')
+    const file = join(place, 'portcullis.yaml')
+    const free = await freePort()
+    await writeFile(
+      file,
+      minimal(`127.0.0.1:${free}`, `127.0.0.1:${await freePort()}`, 'sqlite:data/p.db'),
+    )
+    const { code, output } = await run(['start', '--config', file])
+    expect(output).toContain(join(place, 'data'))
+    expect(output).not.toMatch(/^\s+at /m)
+    expect(code).toBe(1)
+  })
+
+  it('a corrupt database is refused and left as it was', async () => {
+    const place = await folder()
+    await mkdir(join(place, 'data'))
+    const database = join(place, 'data', 'p.db')
+    await writeFile(database, 'this was a database once '.repeat(400))
+    const file = join(place, 'portcullis.yaml')
+    const free = await freePort()
+    await writeFile(
+      file,
+      minimal(`127.0.0.1:${free}`, `127.0.0.1:${await freePort()}`, 'sqlite:data/p.db'),
+    )
+    const { code, output } = await run(['start', '--config', file])
+    expect(output).toContain(database)
+    expect(output).not.toMatch(/^\s+at /m)
+    expect(code).toBe(1)
+  })
+
+  it('a command that does not exist is told so, exit code 2', async () => {
+    const { code, output } = await run(['strat'])
+    expect(output).toMatch(/unknown command.*\n.*start/s)
+    expect(code).toBe(2)
+  })
+
+  it('--help lists every command', async () => {
+    const { code, output } = await run(['--help'])
+    for (const command of ['start', 'check', 'token', 'schema', 'hash-password'])
+      expect(output).toContain(command)
+    expect(code).toBe(0)
+  })
+})
+
+describe('an upstream that is down', () => {
+  it('R-01 is 502 with a request id, and the gateway goes on', async () => {
+    const { origin } = await start(configuration(await freePort()))
+    const response = await fetch(`${origin}/open/x`)
+    expect(response.status).toBe(502)
+    expect(await response.json()).toMatchObject({
+      error: expect.any(String),
+      request_id: response.headers.get('x-request-id'),
+    })
+    expect((await fetch(`${origin}/a/x`)).status).toBe(401)
+  })
+})

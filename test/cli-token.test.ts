@@ -28,6 +28,7 @@ routes:
 clients:
   - client_id: cli
     redirect_uris: ['http://127.0.0.1/callback']
+    grant_types: [authorization_code, refresh_token]
     scope: orders.read orders.write
   - client_id: server
     client_secret: the-secret-of-the-server
@@ -111,7 +112,7 @@ accounts:
       },
     )
     expect(code).toBe(1)
-    expect(page).toContain('redirect')
+    expect(page).toMatch(/redirect_uri is not one that this application registered/i)
   })
 })
 

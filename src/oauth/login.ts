@@ -84,8 +84,15 @@ const showForm = (
     clientName: client.client_name ?? client.client_id,
     ...(username !== undefined && { username }),
     ...(problem !== undefined && { problem }),
+    ...hintOf(room),
   })
   answerPage(ctx, 'client', page)
+}
+
+/** Only the demo has passwords that can be read, and nobody to ask for them. */
+const hintOf = ({ config }: Room): { hint?: string } => {
+  const account = config.accounts.find(({ password }) => config.demo && !password.startsWith('$'))
+  return account ? { hint: `Demo: sign in as ${account.username} with ${account.password}` } : {}
 }
 
 const bindingOf = ({ pending }: Resumed): FormBinding => ['login', pending.browser, pending.id]

@@ -85,7 +85,7 @@ export type RouteSettings = {
   /** Undefined: every method. */
   readonly methods?: readonly string[]
   readonly upstream: string
-  /** Undefined: any valid token. */
+  /** Undefined: every valid token will do. */
   readonly scope?: ScopeRule
   readonly access: 'token' | 'public'
   readonly stripPrefix?: string

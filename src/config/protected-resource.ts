@@ -6,7 +6,7 @@ export type ProtectedResource = {
   readonly resource: string
   readonly metadata_url: string
   readonly well_known_path: string
-  /** The route's own host; undefined: any. */
+  /** The route's own host; undefined where any will do. */
   readonly host?: string
   /** Every scope that some method of this host and path asks for, in the order of the routes. */
   readonly scopes: readonly string[]

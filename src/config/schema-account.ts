@@ -24,7 +24,7 @@ export const account = object('A person.', {
     ),
   ),
   name: optional(text('What pages call the person.', {}, displayed)),
-  email: optional(text('Address of the person.', { format: 'email' }, parseEmail)),
+  email: optional(text('Address of the person.', {}, parseEmail)),
   scope: optional(
     scopeOf('Scopes that this person may grant, separated by spaces. Omitted: every scope.'),
   ),

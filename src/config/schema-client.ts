@@ -47,9 +47,7 @@ export const client = object('An application that asks for tokens.', {
       visible,
     ),
   ),
-  client_uri: optional(
-    text('A page about it, linked on the consent page.', { format: 'uri' }, parsePage),
-  ),
+  client_uri: optional(text('A page about it, linked on the consent page.', {}, parsePage)),
   redirect_uris: otherwise(
     [],
     list(

@@ -55,7 +55,6 @@ const keysAt = (schema: z.core.$ZodType, path: Path): readonly string[] => {
   const { def } = (schema as z.core.$ZodTypes)._zod
   switch (def.type) {
     case 'optional':
-    case 'exactOptional' as 'optional':
     case 'prefault':
       return keysAt(def.innerType, path)
     case 'union':

@@ -43,7 +43,7 @@ export const route = object('A path, who may call it, and where it leads.', {
     parseRoutePath,
   ),
   host: optional(
-    text('Only requests for this host, without a port. Omitted: any host.', {}, parseHost),
+    text('Only requests for this host, without a port. Omitted: every host.', {}, parseHost),
   ),
   methods: optional(
     list('Methods that this route is for; GET brings HEAD with it. Omitted: all.', method).check(
@@ -54,7 +54,7 @@ export const route = object('A path, who may call it, and where it leads.', {
   scope: optional(
     scope.register(reference, {
       description:
-        'What the token must be good for: all scopes of a space-separated list, or { any: "a b" } for one of them. Omitted: any valid token.',
+        'What the token must be good for: all scopes of a space-separated list, or { any: "a b" } for one of them. Omitted: every valid token will do.',
     }),
   ),
   access: otherwise(

@@ -29,7 +29,7 @@ const pool = object('A service: its targets and how they are treated.', {
     'Origins that requests are spread over.',
     text(
       'http or https URL of one target, optionally with a base path that goes before the request’s.',
-      { format: 'uri' },
+      {},
       parseTarget,
     ),
   ).check(z.minLength(1, 'must have at least one target')),
@@ -41,7 +41,7 @@ const pool = object('A service: its targets and how they are treated.', {
   ),
 })
 
-const short = text('Short form: the URL of the only target.', { format: 'uri' }, (url) =>
+const short = text('Short form: the URL of the only target.', {}, (url) =>
   z.parse(pool, { targets: [parseTarget(url)] }),
 )
 

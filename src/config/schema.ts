@@ -67,7 +67,7 @@ const scopeName =
 export const schema = object('Configuration of Portcullis: OAuth in front of HTTP APIs.', {
   issuer: text(
     'Public base URL of this server, as clients see it: the issuer of its tokens (RFC 8414). https, except on loopback; no trailing slash. Never taken from the Host header.',
-    { format: 'uri' },
+    {},
     parseIssuer,
   ),
   listen: otherwise(

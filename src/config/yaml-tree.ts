@@ -124,7 +124,7 @@ const builder = (interpolate: Interpolate, faults: Fault[]): Build => {
         offset,
         message: 'is an alias (*) of nothing above; quote it if it is text',
       })
-      return undefined
+      return UNREADABLE
     }
     within.add(anchored)
     const data = build(anchored, path, spot)
@@ -160,18 +160,21 @@ const builder = (interpolate: Interpolate, faults: Fault[]): Build => {
     return data
   }
 
-  const buildText = (text: string, path: Path, { offset }: Spot): string | undefined => {
+  const buildText = (text: string, path: Path, { offset }: Spot): string | symbol => {
     try {
       return interpolate(text)
     } catch (error) {
       if (!(error instanceof Wrong)) throw error
       faults.push({ path, offset, message: error.message })
-      return undefined
+      return UNREADABLE
     }
   }
 
   return build
 }
+
+/** In place of a value that is there but could not be had: no check may take its key for left out. */
+const UNREADABLE = Symbol('unreadable')
 
 const newSpot = (offset: number): Spot => ({ offset, keyOffset: offset, children: new Map() })
 

@@ -1,0 +1,126 @@
+/**
+ * What becomes of a request field on its way upstream:
+ * `pass` as it came; `drop`; `forwarding`: only from a trusted proxy; the others are read for what they mean.
+ */
+export type Disposition =
+  | 'pass'
+  | 'drop'
+  | 'forwarding'
+  | 'host'
+  | 'authorization'
+  | 'connection'
+  | 'length'
+  | 'coding'
+  | 'cookie'
+  | 'type'
+  | 'proof'
+  | 'expect'
+  | 'via'
+
+/**
+ * The disposition of a field name in any spelling. A name with characters other than letters, digits and `-` is dropped:
+ * `X_Auth_Subject` and `X.Auth.Subject` are `X-Auth-Subject` to many a server.
+ */
+export const dispositionOf = (name: string): Disposition => {
+  const known = DISPOSITIONS.get(name)
+  if (known !== undefined) return known
+  const lower = name.toLowerCase()
+  return DISPOSITIONS.get(lower) ?? (PLAIN_NAME.test(lower) ? byPrefix(lower) : 'drop')
+}
+
+const byPrefix = (name: string): Disposition =>
+  FORWARDING_PREFIX.test(name) ? 'forwarding' : 'pass'
+
+const PLAIN_NAME = /^[a-z0-9-]+$/
+const FORWARDING_PREFIX = /^(?:x-forwarded-|x-envoy-|x-ssl-|x-client-cert)/
+
+/** Fields of one connection (RFC 9110 §7.6.1), and what only a proxy may say to a proxy. */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+const DROPPED = [
+  ...HOP_BY_HOP,
+  // Ours: set again by us, or not at all.
+  'x-auth-subject',
+  'x-auth-client-id',
+  'x-auth-scope',
+  // Another method or path than the one that was authorised.
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-method',
+  'x-original-uri',
+  'x-original-url',
+  'x-rewrite-url',
+]
+
+/** Who the client is and what came before: believed from trusted proxies only. */
+const FORWARDING = [
+  'cf-connecting-ip',
+  'client-cert',
+  'client-cert-chain',
+  'client-ip',
+  'forwarded',
+  'traceparent',
+  'tracestate',
+  'true-client-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-real-ip',
+  'x-request-id',
+]
+
+/** Spelled as most clients do, so that the first look finds them. */
+const PASSED = [
+  'Accept',
+  'Accept-Encoding',
+  'Accept-Language',
+  'Cache-Control',
+  'Content-Encoding',
+  'If-Match',
+  'If-Modified-Since',
+  'If-None-Match',
+  'Last-Event-ID',
+  'Origin',
+  'Pragma',
+  'Range',
+  'Referer',
+  'User-Agent',
+]
+
+const READ: readonly [string, Disposition][] = [
+  ['Authorization', 'authorization'],
+  ['Connection', 'connection'],
+  ['Content-Length', 'length'],
+  ['Content-Type', 'type'],
+  ['Cookie', 'cookie'],
+  ['DPoP', 'proof'],
+  ['Expect', 'expect'],
+  ['Host', 'host'],
+  ['Transfer-Encoding', 'coding'],
+  ['Via', 'via'],
+]
+
+const DISPOSITIONS: ReadonlyMap<string, Disposition> = new Map([
+  ...DROPPED.map((name): [string, Disposition] => [name, 'drop']),
+  ...FORWARDING.map((name): [string, Disposition] => [name, 'forwarding']),
+  ...PASSED.flatMap((name): [string, Disposition][] => [
+    [name, 'pass'],
+    [name.toLowerCase(), 'pass'],
+  ]),
+  ...READ.flatMap(([name, disposition]): [string, Disposition][] => [
+    [name, disposition],
+    [name.toLowerCase(), disposition],
+  ]),
+])

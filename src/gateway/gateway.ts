@@ -1,0 +1,252 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config/config.ts'
+import type { PeerOf } from '../peer.ts'
+import type { AccessToken, AccessTokens } from '../store/tokens.ts'
+import { describeError } from '../telemetry/describe-error.ts'
+import type { Observe } from '../telemetry/exchange.ts'
+import type { Log } from '../telemetry/log.ts'
+import { requestId } from '../telemetry/request-id.ts'
+import { authenticate } from './bearer.ts'
+import { createCount } from './count.ts'
+import { createForwarder } from './forward.ts'
+import { answerFields, collectFields, requestFields } from './headers.ts'
+import { createLocate, type Place } from './place.ts'
+import { isRefusal, type Refusal, refusal } from './refusal.ts'
+import { refuse, refuseUpgrade } from './refuse.ts'
+import { createStreams, type Stream } from './streams.ts'
+import { createUpgrader } from './upgrade.ts'
+import { ENDED, type Failure } from './upstream-failure.ts'
+import type { Target } from './upstreams.ts'
+import { exchangeOf, type Visit } from './visit.ts'
+
+/** The data plane: everything between a request and its upstream, HTTP and WebSocket alike. */
+export type Gateway = {
+  /** False: not ours, a reserved path or one that no route names. Otherwise the request is answered, now or later. */
+  handle(req: IncomingMessage, res: ServerResponse): boolean
+  /** Always answers. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Loads what the first request would load. */
+  warm(): Promise<void>
+  /** For a gateway that gets no more requests: closes it when those under way have finished. */
+  retire(): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * The pipeline, once: place (target, head, route), token, target of the upstream, fields, forward (RFC 6750,
+ * RFC 9110 §7.6). With a token in memory nothing is awaited before the request is on its way.
+ */
+export const createGateway = (deps: {
+  readonly config: Config
+  readonly tokens: Pick<AccessTokens, 'find' | 'onEnded'>
+  readonly peer: PeerOf
+  readonly observe: Observe
+  readonly clock: Clock
+  readonly log: Log
+}): Gateway => {
+  const { config, tokens, clock, log } = deps
+  const locate = createLocate(config, clock)
+  const streams = createStreams(tokens)
+  const forwarder = createForwarder(streams)
+  const upgrader = createUpgrader({ log })
+  const name = new URL(config.issuer).host
+  const via = [`1.0 ${name}`, `1.1 ${name}`] as const
+  const visits = createCount()
+
+  const enter = (req: IncomingMessage): Visit => {
+    visits.add(1)
+    const peer = deps.peer(req)
+    return {
+      id: requestId(req, peer.trusted),
+      req,
+      peer,
+      started: clock(),
+      place: undefined,
+      token: undefined,
+      refusal: undefined,
+      error: undefined,
+      bytes: 0,
+    }
+  }
+  const leave = (visit: Visit, status: number, upgraded = false) => {
+    deps.observe(exchangeOf(visit, { status, now: clock(), upgraded }))
+    visits.add(-1)
+  }
+
+  /** Takes a visit through its checks to a target of its upstream, or to a refusal. */
+  const admit = (visit: Visit, found: Place | Refusal, on: Reception): void => {
+    const deny = (refused: Refusal) => {
+      visit.refusal = refused.reason
+      if (!on.gone()) on.deny(refused)
+    }
+    /** A mistake of ours stops this request, and no other. */
+    const fail = (error: unknown) => {
+      log.error('gateway.failed', { request_id: visit.id, error: describeError(error) })
+      deny(FAILED)
+    }
+    const pass = (place: Place, token: AccessToken | undefined) => {
+      visit.token = token
+      if (on.gone()) return
+      const target = place.route.upstream.pick()
+      if (target === undefined || isRefusal(target)) deny(target ?? FAILED)
+      else on.pass(place, target)
+    }
+    const judge = (place: Place, token: AccessToken | Refusal) => {
+      if (isRefusal(token)) deny(token)
+      else pass(place, token)
+    }
+    try {
+      if (isRefusal(found)) {
+        deny(found)
+        return
+      }
+      visit.place = found
+      const { guard } = found.route
+      if (guard === undefined) {
+        pass(found, undefined)
+        return
+      }
+      const token = authenticate(found.head.authorization, guard, tokens)
+      if (!(token instanceof Promise)) judge(found, token)
+      else token.then((settled) => judge(found, settled)).catch(fail)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  const fieldsOf = ({ id, peer, req, token }: Visit, { head }: Place): string[] =>
+    requestFields(head, token, {
+      id,
+      peer,
+      address: req.socket.remoteAddress ?? '',
+      via: via[req.httpVersionMinor === 0 ? 0 : 1],
+    })
+
+  const request = (req: IncomingMessage, res: ServerResponse, found: Place | Refusal): void => {
+    const visit = enter(req)
+    let abandon: (() => void) | undefined
+    res.once('close', () => {
+      if (!res.writableFinished) abandon?.()
+      leave(visit, res.headersSent ? res.statusCode : 0)
+    })
+    const deny = (refused: Refusal) => refuse(req, res, refused, visit.id)
+    const pass = (place: Place, target: Target) => {
+      abandon = forwarder.forward({
+        req,
+        res,
+        upstream: place.route.upstream,
+        target,
+        path: place.path,
+        fields: fieldsOf(visit, place),
+        host: place.route.keepHost ? place.head.host : undefined,
+        body: place.head.body,
+        expects: place.head.expects,
+        token: visit.token,
+        answerFields: (status, answer) => answerFields(status, answer, visit),
+        moved(bytes) {
+          visit.bytes += bytes
+        },
+        failed(failure, answered) {
+          visit.error = failure.error
+          if (!answered && !res.destroyed) deny(wordsFor(failure, place))
+        },
+      })
+    }
+    admit(visit, found, { gone: () => res.destroyed, pass, deny })
+  }
+
+  const tunnel = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const visit = enter(req)
+    socket.on('error', () => {})
+    const deny = (refused: Refusal) => {
+      refuseUpgrade(socket, refused, visit.id)
+      leave(visit, refused.status)
+    }
+    const pass = (place: Place, first: Target) => {
+      let target = first
+      const fields = fieldsOf(visit, place)
+      const to = ({ origin, base, host, timeout }: Target) => ({
+        origin,
+        path: base + place.path,
+        headers: ['Host', place.route.keepHost ? (place.head.host ?? host) : host, ...fields],
+        timeout,
+      })
+      const way = upgrader.forward(req, socket, head, to(target), {
+        responseHeaders: (status, raw) => answerFields(status, collectFields(raw), visit).flat(),
+        refuse: (refused) => refuseUpgrade(socket, refused, visit.id),
+        retry() {
+          target.unreachable()
+          const next = place.route.upstream.pick([target])
+          if (next === undefined || isRefusal(next)) return undefined
+          target.leave()
+          target = next
+          return to(next)
+        },
+        done(outcome) {
+          streams.delete(stream)
+          target.leave()
+          visit.error = outcome.error
+          visit.bytes = outcome.bytes
+          leave(visit, outcome.status, outcome.upgraded)
+        },
+      })
+      const stream: Stream = {
+        token: visit.token,
+        patience: Number.POSITIVE_INFINITY,
+        touched: 0,
+        revoked: () => way.end(1008, 'the access token ended'),
+        expired() {},
+      }
+      streams.add(stream)
+    }
+    admit(visit, locateUpgrade(locate(req)), { gone: () => false, pass, deny })
+  }
+
+  return {
+    handle(req, res) {
+      const place = locate(req)
+      if (place === undefined) return false
+      request(req, res, place)
+      return true
+    },
+    upgrade: tunnel,
+    async warm() {
+      await Promise.all([forwarder.warm(), upgrader.warm()])
+    },
+    async retire() {
+      await visits.zero()
+      await forwarder.close()
+      streams.close()
+    },
+    async close() {
+      upgrader.close()
+      await forwarder.close()
+      streams.close()
+    },
+  }
+}
+
+/** What differs between an HTTP request and an upgrade. */
+type Reception = {
+  /** Nobody waits for an answer any more. */
+  gone(): boolean
+  pass(place: Place, target: Target): void
+  deny(refused: Refusal): void
+}
+
+/** Upgrades have nothing behind the data plane. */
+const locateUpgrade = (found: Place | Refusal | undefined): Place | Refusal => {
+  if (found === undefined) return NOT_FOUND
+  return isRefusal(found) || found.route.websocket ? found : NO_WEBSOCKET
+}
+
+const wordsFor = (failure: Failure, { route }: Place): Refusal =>
+  (failure === ENDED && route.guard?.invalid.get('revoked')) || failure.refusal
+
+const FAILED = refusal(500, 'server_error', 'Something failed on our side', { reason: 'failed' })
+const NOT_FOUND = refusal(404, 'not_found', 'No route has this path', { reason: 'not_found' })
+const NO_WEBSOCKET = refusal(400, 'invalid_request', 'This route takes no WebSocket', {
+  reason: 'websocket',
+})

@@ -1,0 +1,45 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { denyUpgrade } from './deny-upgrade.ts'
+import { endAfterBody } from './linger.ts'
+import type { Refusal } from './refusal.ts'
+
+/** Answers a request with a refusal. When it has a body that nobody has read, the connection cannot go on. */
+export const refuse = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  refusal: Refusal,
+  id: string,
+): void => {
+  const unread = !req.complete && hasBody(req)
+  const body = refusalBody(refusal, id)
+  const fields = ['Content-Length', String(Buffer.byteLength(body)), ...refusalFields(refusal, id)]
+  if (unread || refusal.close) fields.push('Connection', 'close')
+  res.writeHead(refusal.status, fields)
+  if (!unread) {
+    res.end(body)
+    return
+  }
+  res.write(body)
+  endAfterBody(req, res)
+}
+
+/** The same for an upgrade, which has a socket only. */
+export const refuseUpgrade = (socket: Duplex, refusal: Refusal, id: string): void =>
+  denyUpgrade(socket, refusal.status, refusalFields(refusal, id), refusalBody(refusal, id))
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
+
+const refusalFields = ({ headers }: Refusal, id: string): string[] => [
+  'Content-Type',
+  'application/json',
+  'Cache-Control',
+  'private, no-store',
+  'X-Request-Id',
+  id,
+  ...headers,
+]
+
+const refusalBody = ({ error, description }: Refusal, id: string): string =>
+  JSON.stringify({ error, error_description: description, request_id: id })

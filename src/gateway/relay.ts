@@ -1,0 +1,92 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { reset } from './deny-upgrade.ts'
+import type { AnswerFields } from './headers.ts'
+import { endAfterBody } from './linger.ts'
+
+/** Whoever brings the answer, as far as its pace goes. */
+export type Source = { pause(): void; resume(): void }
+
+/** The client's side of a forwarded request: an answer as it comes, at the client's pace. */
+export type Relay = {
+  /** The final head is on its way to the client. */
+  begun(): boolean
+  /** An interim answer. 103 passes; the rest means nothing to the client. */
+  inform(status: number, answer: AnswerFields): void
+  /** Throws when the head cannot be sent. `length`: of the body, as far as the upstream tells. */
+  begin(status: number, fields: (string | string[])[], length: number | undefined): void
+  data(chunk: Buffer, source: Source): void
+  end(): void
+  /** Ends the answer so that it cannot be taken for a whole one. */
+  cut(): void
+}
+
+/**
+ * Writes an answer to the client. A small body that has come whole goes out in one piece with its head. `unread` tells
+ * whether the request's body is still on its way when the answer ends; `moved` is told of each step.
+ */
+export const createRelay = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  on: { readonly unread: () => boolean; readonly moved: (bytes: number) => void },
+): Relay => {
+  let begun = false
+  let flushed = false
+  let missing = Number.NaN
+
+  const flush = () => {
+    if (flushed || res.destroyed) return
+    flushed = true
+    res.flushHeaders()
+  }
+  const finish = () => {
+    if (on.unread()) endAfterBody(req, res)
+    else res.end()
+  }
+  return {
+    begun: () => begun,
+    inform(status, answer) {
+      if (status !== 103 || req.httpVersionMinor === 0 || answer.link === undefined) return
+      try {
+        res.writeEarlyHints({ link: answer.link })
+      } catch {
+        // A hint that cannot be passed on is no loss.
+      }
+    },
+    begin(status, fields, length) {
+      if (on.unread()) fields.push('Connection', 'close')
+      res.writeHead(status, fields)
+      begun = true
+      missing = length ?? Number.NaN
+      // When the body came in the same packet, `data` is called before this.
+      queueMicrotask(flush)
+    },
+    data(chunk, source) {
+      on.moved(chunk.length)
+      missing -= chunk.length
+      if (missing === 0 && !on.unread()) {
+        // As text it goes out in one write with the head, as a buffer in two.
+        if (!flushed && chunk.length <= SMALL) res.end(chunk.toString('latin1'), 'latin1')
+        else res.end(chunk)
+        flushed = true
+        return
+      }
+      flushed = true
+      if (res.write(chunk)) return
+      source.pause()
+      res.once('drain', () => {
+        on.moved(0)
+        source.resume()
+      })
+    },
+    end() {
+      if (!res.writableEnded) finish()
+    },
+    cut() {
+      // Without a length and without chunks a plain end would look like the whole (RFC 9112 §6.3).
+      if (req.httpVersionMinor === 0 && res.socket) reset(res.socket)
+      else res.destroy()
+    },
+  }
+}
+
+const SMALL = 16_384

@@ -1,0 +1,178 @@
+import type { Config, RouteSettings, UpstreamSettings } from '../../src/config/config.ts'
+import { createGateway, type Gateway } from '../../src/gateway/gateway.ts'
+import { openListener } from '../../src/listener.ts'
+import { createMalformed } from '../../src/malformed.ts'
+import { createPeerOf } from '../../src/peer.ts'
+import { StoreUnavailable } from '../../src/store/store.ts'
+import type { AccessToken, AccessTokens, Ended, Refusal } from '../../src/store/tokens.ts'
+import type { Exchange } from '../../src/telemetry/exchange.ts'
+import type { LogFields } from '../../src/telemetry/log.ts'
+
+export type RouteGiven = Partial<RouteSettings> & Pick<RouteSettings, 'path'>
+export type UpstreamGiven = string | (Partial<UpstreamSettings> & Pick<UpstreamSettings, 'targets'>)
+
+export type GatewayGiven = {
+  readonly routes: readonly RouteGiven[]
+  /** By name; a route that names none goes to the first. */
+  readonly upstreams: Readonly<Record<string, UpstreamGiven>>
+  readonly trustedProxies?: readonly string[]
+  readonly issuer?: string
+}
+
+/** The data plane behind the real listener, with a store of tokens that the test holds in its hand. */
+export type TestGateway = {
+  readonly port: number
+  readonly gateway: Gateway
+  /** What was observed, in the order of the ends. */
+  readonly exchanges: readonly Exchange[]
+  readonly logged: readonly { readonly event: string; readonly fields: LogFields }[]
+  /** A token that is good; gives its value. */
+  token(parts?: Partial<AccessToken>): string
+  /** A value for which the store answers this; an error: rejects with it. */
+  answerFor(answer: Refusal | Error | Promise<AccessToken | Refusal>): string
+  /** Tells that something ended. */
+  end(ended: Ended): void
+  connections(): Promise<number>
+  close(): Promise<void>
+}
+
+export const startGateway = async (given: GatewayGiven): Promise<TestGateway> => {
+  const exchanges: Exchange[] = []
+  const logged: { event: string; fields: LogFields }[] = []
+  const record = (event: string, fields: LogFields = {}) => void logged.push({ event, fields })
+  const tokens = handHeldTokens()
+  const observe = (exchange: Exchange) => void exchanges.push(exchange)
+  const config = gatewayConfig(given)
+  const gateway = createGateway({
+    config,
+    tokens,
+    peer: createPeerOf(config.trustedProxies),
+    observe,
+    clock: () => performance.now() / 1000,
+    log: { debug: record, info: record, warn: record, error: record, audit: record },
+  })
+  await gateway.warm()
+  const listener = await openListener(
+    { host: '127.0.0.1', port: 0 },
+    {
+      request(req, res) {
+        if (gateway.handle(req, res)) return
+        res.writeHead(404, ['Content-Type', 'text/plain', 'Content-Length', '4'])
+        res.end('koa\n')
+      },
+      upgrade: gateway.upgrade,
+      malformed: createMalformed(observe),
+    },
+  )
+  return {
+    port: listener.address.port,
+    gateway,
+    exchanges,
+    logged,
+    ...tokens,
+    connections: listener.connections,
+    async close() {
+      await listener.drain({ idle: 0, limit: 0 })
+      await gateway.close()
+    },
+  }
+}
+
+const handHeldTokens = () => {
+  const answers = new Map<string, AccessToken | Refusal | Error | Promise<AccessToken | Refusal>>()
+  const listeners = new Set<(ended: Ended) => void>()
+  let made = 0
+  const put = (answer: AccessToken | Refusal | Error | Promise<AccessToken | Refusal>) => {
+    made += 1
+    const value = `pc_at_${String(made).padStart(64, '0')}`
+    answers.set(value, answer)
+    return value
+  }
+  const find: AccessTokens['find'] = (value) => {
+    const answer = answers.get(value) ?? 'unknown'
+    return answer instanceof Error ? Promise.reject(answer) : answer
+  }
+  return {
+    find,
+    onEnded(listener: (ended: Ended) => void) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    end(ended: Ended) {
+      for (const listener of listeners) listener(ended)
+    },
+    answerFor: put,
+    token: (parts: Partial<AccessToken> = {}) =>
+      put({
+        id: `id-${made}`,
+        grant_id: `grant-${made}`,
+        client_id: 'shop',
+        sub: 'ada',
+        scope: ['orders.read'],
+        aud: [],
+        iat: 0,
+        exp: Number.MAX_SAFE_INTEGER,
+        ...parts,
+      }),
+  }
+}
+
+/** What a store that cannot answer rejects with. */
+export const storeDown = (): Error => new StoreUnavailable('the store does not answer')
+
+const gatewayConfig = (given: GatewayGiven): Config => {
+  const [first = ''] = Object.keys(given.upstreams)
+  return {
+    file: '/nowhere/portcullis.yaml',
+    issuer: given.issuer ?? 'http://gw.example',
+    listen: { host: '127.0.0.1', port: 0 },
+    store: { kind: 'memory' },
+    secret: [],
+    workers: 1,
+    trustedProxies: given.trustedProxies ?? [],
+    admin: { listen: { host: '127.0.0.1', port: 0 }, token: '' },
+    registration: 'closed',
+    compatibility: [],
+    demo: false,
+    paths: { oauth: '/oauth' },
+    tokens: {
+      accessToken: 600,
+      refreshToken: 86_400,
+      grant: 86_400,
+      authorizationCode: 60,
+      refreshRetry: 60,
+      cache: 300,
+      graceWithoutStore: 10,
+    },
+    sessions: { idle: 3600, absolute: 43_200 },
+    limits: {
+      passwords: { points: 5, duration: 60 },
+      clientSecrets: { points: 5, duration: 60 },
+      formBody: 65_536,
+      cachedTokens: 1000,
+    },
+    log: { level: 'silent', access: false },
+    drain: 1,
+    scopes: new Map([['orders.read', 'See your orders']]),
+    upstreams: new Map(
+      Object.entries(given.upstreams).map(([name, upstream]) => [name, settingsOf(name, upstream)]),
+    ),
+    routes: given.routes.map((route) => ({
+      upstream: first,
+      access: 'token',
+      allowEncodedSlash: false,
+      upstreamHost: 'target',
+      websocket: true,
+      ...route,
+    })),
+    clients: [],
+    accounts: [],
+  }
+}
+
+const settingsOf = (name: string, given: UpstreamGiven): UpstreamSettings => ({
+  name,
+  timeout: { connect: 2, response: 10, idle: 10 },
+  connections: 256,
+  ...(typeof given === 'string' ? { targets: [given] } : given),
+})

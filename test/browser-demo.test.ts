@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -37,6 +37,13 @@ clients:
 accounts:
   - { username: ada, password: ada-demo, name: Ada Lovelace }
 `
+
+const LOOKS = [
+  ['light', { viewport: { width: 1280, height: 800 }, colorScheme: 'light' }],
+  ['dark', { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }],
+  ['phone', { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 }],
+  ['narrow', { viewport: { width: 320, height: 640 } }],
+] as const
 
 describe.skipIf(absent)('in a real browser', () => {
   let orders: OrdersApi
@@ -257,6 +264,7 @@ describe.skipIf(absent)('in a real browser', () => {
           redirect_uri,
           scope: 'orders.read',
           state: 'xyz',
+          prompt: 'consent',
         })}`,
       )
       await signIn(page)
@@ -282,67 +290,45 @@ describe.skipIf(absent)('in a real browser', () => {
       }`),
     ])
     expect(answer.status()).toBe(403)
+    await page.waitForSelector('text=The walk stops here')
     await page.goto(`${portcullis.origin}/demo`)
     expect(await page.textContent('#progress')).toBe('0 of 9 steps done')
   })
 
-  it('fits a screen 320 pixels wide, with nothing to press that is smaller than 44', async () => {
-    const page = await freshPage({ viewport: { width: 320, height: 640 } })
-    const fits = async () => {
-      expect(await page.evaluate('document.documentElement.scrollWidth'), page.url()).toBe(320)
-      expect(await page.evaluate(SMALL_TARGETS), page.url()).toEqual([])
-    }
-    await page.goto(`${portcullis.origin}/demo`)
-    await takeStep(page, 1)
-    await takeStep(page, 2)
-    await fits()
-    await page.click('.step.now .button.primary')
-    await page.waitForSelector('#username')
-    await fits()
-    await signIn(page)
-    await fits()
-    await page.click('button[value=allow]')
-    await page.waitForSelector('#step-4.done')
-    for (const step of [5, 6, 7, 8, 9]) await takeStep(page, step)
-    await fits()
-    await page.goto(`${portcullis.origin}/oauth/authorize?client_id=nobody`)
-    await fits()
-  })
-
-  it.runIf(process.env.UPDATE_SCREENSHOTS !== undefined)(
-    'keeps pictures for the documentation',
-    async () => {
-      const folder = fileURLToPath(new URL('../docs/images/', import.meta.url))
-      mkdirSync(folder, { recursive: true })
-      for (const [look, options] of LOOKS) {
-        const page = await freshPage(options)
-        const picture = (name: string, fullPage = false) =>
-          page.screenshot({ path: `${folder}${name}-${look}.png`, fullPage })
-        await page.goto(`${portcullis.origin}/demo`)
-        await takeStep(page, 1)
-        await picture('demo')
-        await takeStep(page, 2)
-        await page.click('.step.now .button.primary')
-        await page.waitForSelector('#username')
-        await picture('sign-in')
-        await signIn(page)
-        await picture('consent')
-        await page.click('button[value=allow]')
-        await page.waitForSelector('#step-4.done')
-        await takeStep(page, 5)
-        await picture('tokens')
-        await page.goto(`${portcullis.origin}/oauth/authorize?client_id=nobody`)
-        await picture('error')
+  it.each(LOOKS)(
+    'every page fits, with nothing to press that is too small: %s',
+    async (look, options) => {
+      const page = await freshPage(options)
+      const seen = async (name: string) => {
+        const width = options.viewport.width
+        expect(await page.evaluate('document.documentElement.scrollWidth'), name).toBe(width)
+        expect(await page.evaluate(SMALL_TARGETS), name).toEqual([])
+        if (process.env.UPDATE_SCREENSHOTS && look !== 'narrow')
+          await page.screenshot({ path: `${PICTURES}${name}-${look}.png` })
       }
+      await page.goto(`${portcullis.origin}/demo`)
+      await takeStep(page, 1)
+      await seen('demo')
+      await takeStep(page, 2)
+      await page.click('.step.now .button.primary')
+      await page.waitForSelector('#username')
+      await seen('sign-in')
+      await signIn(page)
+      await seen('consent')
+      await page.click('button[value=allow]')
+      await page.waitForSelector('#step-4.done')
+      await takeStep(page, 5)
+      await seen('demo-tokens')
+      for (const step of [6, 7, 8, 9]) await takeStep(page, step)
+      await seen('demo-done')
+      await page.goto(`${portcullis.origin}/oauth/authorize?client_id=nobody`)
+      await seen('error')
     },
   )
 })
 
-const LOOKS: readonly (readonly [string, Parameters<Browser['newContext']>[0]])[] = [
-  ['light', { viewport: { width: 1280, height: 800 }, colorScheme: 'light' }],
-  ['dark', { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }],
-  ['phone', { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, colorScheme: 'light' }],
-]
+/** Pictures for the documentation: written when UPDATE_SCREENSHOTS is set, so that other runs leave the tree as it is. */
+const PICTURES = fileURLToPath(new URL('../docs/images/', import.meta.url))
 
 const SMALL_TARGETS = `[...document.querySelectorAll('a, button, summary, label.scope, input:not([type=hidden]):not([type=checkbox])')]
   .filter((one) => one.checkVisibility())

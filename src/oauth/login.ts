@@ -7,7 +7,7 @@ import { OAuthError } from './errors.ts'
 import { bindForm, checkBinding, type FormBinding, refuseCrossSite } from './form-binding.ts'
 import { mustSignIn, proceed } from './next-step.ts'
 import type { Parameters } from './parameters.ts'
-import { type Resumed, resume } from './pending-request.ts'
+import { provenBy, type Resumed, resume } from './pending-request.ts'
 import { endpointPath, type Room } from './room.ts'
 import { currentPerson, startSession } from './session.ts'
 
@@ -35,7 +35,7 @@ export const signIn =
       if (!account) return showForm(ctx, resumed, { username, status: 401, problem: WRONG }, room)
       const person = await startSession(ctx, account, room)
       room.log.audit('session.started', { sub: account.sub, ...callerOf(ctx, room) })
-      await proceed(ctx, resumed, person, room)
+      await proceed(ctx, provenBy(resumed, account.sub, room), person, room)
     } catch (error) {
       if (!(error instanceof OAuthError && error.status === 429)) throw error
       ctx.set(error.headers)

@@ -40,8 +40,13 @@ export const proceed = async (
 }
 
 /** Whether who sits there must give the password (again) before this request goes on. */
-export const mustSignIn = ({ created, max_age }: PendingRequest, person: Person): boolean =>
-  max_age !== undefined && person.auth_time < created - max_age
+export const mustSignIn = (
+  { created, max_age, proven }: PendingRequest,
+  { account, auth_time }: Person,
+): boolean =>
+  max_age !== undefined &&
+  proven !== account.sub &&
+  (max_age === 0 || created - auth_time > max_age)
 
 /** Of what the client asks for, what this person may give. */
 export const grantableScope = (

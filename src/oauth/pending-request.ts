@@ -16,6 +16,8 @@ export type PendingRequest = AuthorizationRequest & {
   readonly created: number
   /** Tag of the browser's cookie. */
   readonly browser: string
+  /** Subject of the person who gave the password for this very request. */
+  readonly proven?: string
 }
 
 /** A pending request as a page receives it. `sealed` is the form in which it travels. */
@@ -74,6 +76,16 @@ export const resume = async (
     throw invalidRequest('the application that asked is no longer registered')
   }
   return { pending, sealed, client }
+}
+
+/** The same request, once a person has signed in for it. */
+export const provenBy = (
+  { pending, client }: Resumed,
+  sub: string,
+  { stores }: Pick<Room, 'stores'>,
+): Resumed => {
+  const proven: PendingRequest = { ...pending, proven: sub }
+  return { pending: proven, client, sealed: stores.secrets.seal('request', proven) }
 }
 
 const isPending = (value: unknown): value is PendingRequest =>

@@ -11,7 +11,8 @@ type Output = {
 /** `portcullis check`: tells every problem and warning of a configuration. Resolves to 0 when it could be started, else 1. */
 export const check = async (file: string, output: Output): Promise<number> => {
   const result = await loadConfiguration(file, output.env)
-  const { problems = [], warnings = [] } = { problems: [], warnings: [], ...result }
+  const problems = 'problems' in result ? result.problems : []
+  const warnings = 'warnings' in result ? result.warnings : []
   const code = problems.length === 0 ? 0 : 1
   if (output.json) {
     const report = { ok: code === 0, problems, warnings }

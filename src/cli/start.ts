@@ -32,7 +32,7 @@ export const start = async (
   announce(server, config, log)
   const demo = config.demo ? await startDemo(config, terminal) : undefined
   await server.warm()
-  const watch = await watchFile(file, terminal, server, log)
+  const watch = await watchFile(file, loaded.stamp, terminal, server, log)
 
   const code = await stopped
   watch.close()
@@ -82,10 +82,17 @@ const startDemo = async (config: Config, terminal: Terminal) => {
   return startDemoCompanion(config, terminal)
 }
 
-const watchFile = async (file: string, terminal: Terminal, server: RunningServer, log: OpenLog) => {
+const watchFile = async (
+  file: string,
+  since: string,
+  terminal: Terminal,
+  server: RunningServer,
+  log: OpenLog,
+) => {
   const { watchConfiguration } = await import('../config/reload.ts')
   const watch = watchConfiguration({
     file,
+    since,
     load: () => loadConfiguration(file, terminal.env),
     async apply(config) {
       const waiting = await server.apply(config)

@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { assemble } from './assemble.ts'
 import { runChecks } from './checks.ts'
 import type { Config } from './config.ts'
+import { fileStamp } from './file-stamp.ts'
 import { collectFindings } from './findings.ts'
 import { prepareInterpolation } from './interpolation.ts'
 import { type Problem, Wrong } from './problem.ts'
@@ -13,9 +14,8 @@ import { readTree } from './yaml-tree.ts'
 
 export { formatProblem, type Problem } from './problem.ts'
 
-export type LoadResult =
-  | { readonly config: Config; readonly warnings: readonly Problem[] }
-  | { readonly problems: readonly Problem[] }
+/** `stamp`: the state of the file that was read (see file-stamp.ts). */
+export type LoadResult = Judgement & { readonly stamp: string }
 
 /**
  * Reads, fills in and checks a configuration file. Never rejects: whatever is wrong is told, all of it, in the order of
@@ -25,19 +25,25 @@ export const loadConfiguration = async (
   file: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<LoadResult> => {
+  // Before the file is read: if it is written meanwhile, its stamp will be another.
+  const stamp = await fileStamp(file)
   try {
-    return await judge(await readText(file), file, env)
+    return { stamp, ...(await judge(await readText(file), file, env)) }
   } catch (error) {
     if (!(error instanceof Wrong)) throw error
-    return { problems: [{ file, line: 1, column: 1, path: '', message: error.message }] }
+    return { stamp, problems: [{ file, line: 1, column: 1, path: '', message: error.message }] }
   }
 }
+
+type Judgement =
+  | { readonly config: Config; readonly warnings: readonly Problem[] }
+  | { readonly problems: readonly Problem[] }
 
 const judge = async (
   text: string,
   file: string,
   env: Readonly<Record<string, string | undefined>>,
-): Promise<LoadResult> => {
+): Promise<Judgement> => {
   const absolute = resolve(file)
   const tree = readTree(text, await prepareInterpolation(text, env, dirname(absolute)))
   const findings = collectFindings(tree, text, file)

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 
 import { layOutPackage } from '../deploy/npm-package.ts'
+import { hashPassword } from '../src/store/passwords.ts'
+import { freePort, until } from './support/portcullis.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -88,8 +91,61 @@ describe('the built program with its production dependencies alone, as in the im
   })
 
   it.each(['config/demo.yaml', 'config/portcullis.yaml'])('checks %s', async (file) => {
-    await run(process.execPath, ['bin/portcullis.js', 'check', file], built)
+    const env = { SHOP_SECRET: 'a-secret', ADA_PASSWORD_HASH: await hashPassword('a password') }
+    await run(process.execPath, ['bin/portcullis.js', 'check', file], built, env)
   })
+
+  it('starts, issues a token that survives the start after, and ends on SIGTERM with 0', async () => {
+    const [port, adminPort] = [await freePort(), await freePort()]
+    const file = join(folder, 'built.yaml')
+    writeFileSync(file, configuration(port, adminPort))
+    const start = () => startBuilt(file, `http://127.0.0.1:${adminPort}/readyz`)
+    const endpoint = `http://127.0.0.1:${port}/oauth`
+    const credentials = { client_id: 'robot', client_secret: 'robot-secret' }
+
+    const first = await start()
+    const form = new URLSearchParams({ grant_type: 'client_credentials', ...credentials })
+    const answer = await fetch(`${endpoint}/token`, { method: 'POST', body: form })
+    const { access_token: token } = (await answer.json()) as { access_token: string }
+    expect(await first.stop()).toBe(0)
+
+    const second = await start()
+    const question = new URLSearchParams({ token, ...credentials })
+    const told = await fetch(`${endpoint}/introspect`, { method: 'POST', body: question })
+    expect(await told.json()).toMatchObject({ active: true, client_id: 'robot' })
+    expect(await second.stop()).toBe(0)
+  })
+
+  const configuration = (port: number, adminPort: number): string => `
+issuer: http://127.0.0.1:${port}
+listen: 127.0.0.1:${port}
+admin: { listen: '127.0.0.1:${adminPort}' }
+store: sqlite:built.db
+clients:
+  - { client_id: robot, client_secret: robot-secret, grant_types: [client_credentials] }
+`
+
+  const startBuilt = async (file: string, readyz: string) => {
+    const args = ['bin/portcullis.js', 'start', '--config', file]
+    const child = spawn(process.execPath, args, { cwd: built, stdio: 'pipe' })
+    const ended = once(child, 'exit')
+    let output = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk
+      })
+    await until(async () => {
+      if (child.exitCode !== null) throw new Error(output)
+      return (await fetch(readyz).catch(() => undefined))?.status === 200
+    })
+    return {
+      async stop(): Promise<unknown> {
+        child.kill('SIGTERM')
+        const [code] = await ended
+        return code
+      },
+    }
+  }
 })
 
 describe('the launcher', () => {
@@ -231,8 +287,8 @@ const copyProductionDependencies = (target: string): void => {
     })
 }
 
-const run = (command: string, args: readonly string[], cwd = root) =>
-  promisify(execFile)(command, [...args], { cwd, env: { ...process.env, NO_COLOR: '1' } })
+const run = (command: string, args: readonly string[], cwd = root, env = {}) =>
+  promisify(execFile)(command, [...args], { cwd, env: { ...process.env, NO_COLOR: '1', ...env } })
 
 const outcome = (running: ReturnType<typeof run>) =>
   running.then(

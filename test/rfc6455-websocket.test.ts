@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { denyUpgrade } from '../src/gateway/deny-upgrade.ts'
+import { denyUpgrade, reset } from '../src/gateway/deny-upgrade.ts'
 import { closeFrame, createFrameTracker } from '../src/gateway/websocket-frames.ts'
 import { openRaw, type RawSocket, startRawServer, until } from './support/raw-sockets.ts'
 import {
@@ -82,7 +82,10 @@ const statusOf = (answer: string) => Number(answer.slice(9, 12))
 const leftNothing = async ({ upstream, gateway }: Awaited<ReturnType<typeof facing>>) => {
   await until('both sides are closed', () => {
     // A FIN could be half a leaving; what is sent to a socket that is really gone ends in a reset.
-    for (const side of upstream.connections) if (side.state() === 'ended') side.send('?')
+    for (const side of upstream.connections) {
+      if (side.state() === 'ended') side.send('?')
+      else side.socket.resume()
+    }
     return upstream.open() === 0 && gateway.open() === 0
   })
 }
@@ -740,6 +743,21 @@ describe('the tunnel', () => {
     },
   )
 
+  it('a side that stays when the other one has closed its half goes after `idle` at the latest', async () => {
+    for (const who of ['client', 'upstream'] as const) {
+      const sides = await facing((side) => side.send(switching()), { timeout: { idle: 0.1 } })
+      const client = await ask(sides.gateway.port, handshake())
+      await until('the 101', () => client.received().includes('\r\n\r\n'))
+      const [upstream] = sides.upstream.connections
+      const [from, to] = who === 'client' ? [client, upstream] : [upstream, client]
+      from?.socket.end()
+      await until('the other one is told', () => to?.state() === 'ended')
+      await until('it is over', () => sides.gateway.outcomes.length === 1)
+      to?.socket.end()
+      await leftNothing(sides)
+    }
+  })
+
   it('P31 a client that leaves without having read leaves nothing', async () => {
     const sides = await facing((side) => {
       side.send(switching())
@@ -819,6 +837,7 @@ describe('the tunnel', () => {
     const sides = await facing(
       (side) => {
         const number = sides.upstream.connections.indexOf(side)
+        side.socket.on('end', () => side.socket.end())
         const answers = [
           switching(),
           `${switching()}\x82\x7e\x01\x00half`,
@@ -834,20 +853,42 @@ describe('the tunnel', () => {
       },
       { timeout: { response: 1, idle: 1 } },
     )
-    const clients = Array.from({ length: 200 }, async (_, number) => {
-      const socket = connect(sides.gateway.port, '127.0.0.1')
-      socket.on('error', silent)
-      socket.on('data', silent)
-      socket.write(handshake().slice(0, random(number + 3000, 8) === 0 ? 40 : undefined))
+    const visit = async (number: number) => {
+      const { socket } = await ask(
+        sides.gateway.port,
+        handshake().slice(0, random(number + 3000, 16) === 0 ? 40 : undefined),
+      )
       const way =
         (['end', 'destroy', 'resetAndDestroy'] as const)[random(number + 4000, 3)] ?? 'end'
       await new Promise((resolve) => setTimeout(resolve, random(number + 5000, 30)))
       if (random(number + 6000, 2)) socket.write('\x81\x80\0\0\0\0')
       socket[way]()
-    })
-    await Promise.all(clients)
+    }
+    for (let wave = 0; wave < 20; wave += 1) {
+      await Promise.all(Array.from({ length: 10 }, (_, number) => visit(wave * 10 + number)))
+    }
+    const told = new Set(sides.gateway.outcomes.map(({ status }) => status))
+    expect([...told].toSorted()).toEqual([0, 101, 200, 400, 502])
     await leftNothing(sides)
     await until('all told', () => sides.gateway.outcomes.length === sides.gateway.tunnels.length)
+  })
+})
+
+describe('a reset', () => {
+  it('closes the socket even while our FIN is on its way', async () => {
+    const server = await startRawServer(silent, { afterHead: false })
+    running.push(server)
+    for (let ticks = 0; ticks < 6; ticks += 1) {
+      const { socket } = await openRaw(server.port)
+      let closed = false
+      socket.once('close', () => {
+        closed = true
+      })
+      socket.end()
+      for (let tick = 0; tick < ticks; tick += 1) await new Promise(process.nextTick)
+      reset(socket)
+      await until(`a close after ${ticks} ticks`, () => closed)
+    }
   })
 })
 

@@ -70,9 +70,12 @@ export const linger = (socket: Duplex): void => {
 
 const LINGER_MS = 5_000
 
-/** Cuts a connection so that the other side sees it was cut (RST), and cannot take what it has for the whole. */
+/**
+ * Cuts a connection so that the other side sees it was cut (RST), and cannot take what it has for the whole.
+ * Where our FIN is on its way it is too late for that, and libuv would refuse (EINVAL): Node then never closes the socket.
+ */
 export const reset = (socket: Duplex): void => {
-  if ('resetAndDestroy' in socket && typeof socket.resetAndDestroy === 'function') {
-    socket.resetAndDestroy()
-  } else socket.destroy()
+  const late = socket.writableEnded || !('resetAndDestroy' in socket)
+  if (!late && typeof socket.resetAndDestroy === 'function') socket.resetAndDestroy()
+  else socket.destroy()
 }

@@ -62,7 +62,7 @@ export const joinSockets = (
     from.on('end', () => {
       lane.stop()
       to.end()
-      if (!ending) hurry(HALF_CLOSED_SECONDS)
+      if (!ending) hurry(Math.min(idle, HALF_CLOSED_SECONDS))
     })
     from.on('close', () => {
       if (from.readableEnded) to.end()

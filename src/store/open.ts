@@ -37,14 +37,17 @@ export type Stores = {
   close(): Promise<void>
 }
 
-/** Opens the store that `config.store` names. Throws StoreRefused when we will not start on it. */
+/**
+ * Opens the store that `config.store` names, or takes the one that is given. Throws StoreRefused when we will not start
+ * on it.
+ */
 export const openStores = async (
   initial: Config,
-  deps: { readonly clock: Clock; readonly log: Log },
+  deps: { readonly clock: Clock; readonly log: Log; readonly store?: Store },
 ): Promise<Stores> => {
   let config = initial
   const { clock, log } = deps
-  const store = await openStore(config, deps)
+  const store = deps.store ?? (await openStore(config, deps))
   const secrets = createSecrets(secretsOf(config))
   const tokenLife = () => longestTokenLife(config)
   const clients = createClients({ store, clock, settings: config.clients })

@@ -58,7 +58,8 @@ const DUMMY: Phc = {
   derived: Buffer.alloc(32),
 }
 
-const PHC = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/
+const PHC =
+  /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/
 
 const parsePhc = (text: string): Phc | undefined => {
   const [, memory, passes, lanes, salt, derived] = PHC.exec(text) ?? []

@@ -281,7 +281,7 @@ describe('everyone can read and use them', () => {
     expect(page).toContain('acme.example')
     const buttons = [...page.matchAll(/<button[^>]*>/g)].map(([tag]) => tag)
     expect(buttons).toEqual([
-      '<button type="submit" disabled hidden>',
+      '<button type="submit" formmethod="dialog" hidden>',
       expect.stringContaining('name="decision" value="deny"'),
       expect.stringContaining('name="decision" value="allow"'),
     ])

@@ -59,9 +59,10 @@ ${p.scopes.map(scopeRow)}
 </form>`,
   })
 
-// Enter in a form presses its first submit button. This one is disabled, so Enter on a checkbox decides nothing:
-// a person must reach for Allow or for Deny.
-const NO_DEFAULT = html`<button type="submit" disabled hidden></button>`
+// Enter in a form presses its first submit button that works. This one works and does nothing, there being no dialog to
+// close: Enter on a checkbox decides nothing, a person must reach for Allow or for Deny. (A disabled one would not do:
+// from a checkbox, Chromium skips it and presses Deny.)
+const NO_DEFAULT = html`<button type="submit" formmethod="dialog" hidden></button>`
 
 const personRow = (
   person: { readonly name: string; readonly username: string },

@@ -75,7 +75,7 @@ color:var(--accent);font-size:.8125rem;font-weight:600}
 .remedy h2{font-size:1rem;letter-spacing:0}
 .remedy p{margin:.25rem 0 0}
 .trace{margin-top:1.75rem;padding-top:1rem;border-top:1px solid var(--line);font-size:.875rem;color:var(--soft)}
-.trace code{color:var(--ink)}
+.trace code{display:inline-block;color:var(--ink)}
 .links{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1.75rem}
 @media(min-width:34rem){body{padding:2rem 1rem}.panel{border-radius:14px;
 box-shadow:0 1px 2px rgb(0 0 0/.08),0 12px 40px -12px rgb(0 0 0/.22)}h1{font-size:1.75rem}}

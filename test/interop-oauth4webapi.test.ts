@@ -1,0 +1,155 @@
+import * as oauth from 'oauth4webapi'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  REDIRECT_URI,
+  type RunningAuthorizationServer,
+  startAuthorizationServer,
+} from './support/authorization-server.ts'
+import { createPerson } from './support/person.ts'
+
+const LOOPBACK = { [oauth.allowInsecureRequests]: true }
+
+/** A client that follows the specifications to the letter drives everything that we offer. */
+describe('oauth4webapi', () => {
+  let server: RunningAuthorizationServer
+  let as: oauth.AuthorizationServer
+  const ada = createPerson('ada', 'ada-password')
+
+  beforeAll(async () => {
+    server = await startAuthorizationServer()
+    const issuer = new URL(server.origin)
+    const found = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...LOOPBACK })
+    as = await oauth.processDiscoveryResponse(issuer, found)
+  })
+  afterAll(() => server.stop())
+
+  const authorize = async (client: oauth.Client, redirect_uri: string) => {
+    const code_verifier = oauth.generateRandomCodeVerifier()
+    const state = oauth.generateRandomState()
+    const url = new URL(as.authorization_endpoint ?? '')
+    url.search = new URLSearchParams({
+      client_id: client.client_id,
+      redirect_uri,
+      response_type: 'code',
+      scope: 'orders.read',
+      state,
+      code_challenge: await oauth.calculatePKCECodeChallenge(code_verifier),
+      code_challenge_method: 'S256',
+    }).toString()
+    const callback = await ada.authorize(url)
+    return { parameters: oauth.validateAuthResponse(as, client, callback, state), code_verifier }
+  }
+
+  it.each<[string, oauth.Client, oauth.ClientAuth, string]>([
+    [
+      'client_secret_basic',
+      { client_id: 'web' },
+      oauth.ClientSecretBasic('web-secret'),
+      REDIRECT_URI,
+    ],
+    [
+      'client_secret_post',
+      { client_id: 'web' },
+      oauth.ClientSecretPost('web-secret'),
+      REDIRECT_URI,
+    ],
+    ['none', { client_id: 'native' }, oauth.None(), 'http://127.0.0.1:51004/callback'],
+  ])(
+    '9700-2.1 %s: code with PKCE, refresh, revocation',
+    async (_, client, authentication, redirect_uri) => {
+      const { parameters, code_verifier } = await authorize(client, redirect_uri)
+      const redeemed = await oauth.authorizationCodeGrantRequest(
+        as,
+        client,
+        authentication,
+        parameters,
+        redirect_uri,
+        code_verifier,
+        LOOPBACK,
+      )
+      const tokens = await oauth.processAuthorizationCodeResponse(as, client, redeemed)
+      expect(tokens).toMatchObject({ token_type: 'bearer', scope: 'orders.read', expires_in: 600 })
+      const refreshed = await oauth.refreshTokenGrantRequest(
+        as,
+        client,
+        authentication,
+        tokens.refresh_token ?? '',
+        LOOPBACK,
+      )
+      const next = await oauth.processRefreshTokenResponse(as, client, refreshed)
+      expect(next.access_token).not.toBe(tokens.access_token)
+      const revoked = await oauth.revocationRequest(
+        as,
+        client,
+        authentication,
+        next.refresh_token ?? '',
+        LOOPBACK,
+      )
+      await oauth.processRevocationResponse(revoked)
+      const dead = await oauth.refreshTokenGrantRequest(
+        as,
+        client,
+        authentication,
+        next.refresh_token ?? '',
+        LOOPBACK,
+      )
+      await expect(oauth.processRefreshTokenResponse(as, client, dead)).rejects.toMatchObject({
+        error: 'invalid_grant',
+        status: 400,
+      })
+    },
+  )
+
+  it('7662-03 introspection', async () => {
+    const client = { client_id: 'machine' }
+    const authentication = oauth.ClientSecretBasic('machine-secret')
+    const granted = await oauth.clientCredentialsGrantRequest(
+      as,
+      client,
+      authentication,
+      { scope: 'orders.read' },
+      LOOPBACK,
+    )
+    const { access_token } = await oauth.processClientCredentialsResponse(as, client, granted)
+    const asked = await oauth.introspectionRequest(
+      as,
+      client,
+      authentication,
+      access_token,
+      LOOPBACK,
+    )
+    const known = await oauth.processIntrospectionResponse(as, client, asked)
+    expect(known).toMatchObject({ active: true, client_id: 'machine', iss: server.origin })
+  })
+
+  it('6749-65 a failed authentication is understood', async () => {
+    const client = { client_id: 'web' }
+    const refused = await oauth.refreshTokenGrantRequest(
+      as,
+      client,
+      oauth.ClientSecretPost('wrong'),
+      'x',
+      LOOPBACK,
+    )
+    await expect(oauth.processRefreshTokenResponse(as, client, refused)).rejects.toMatchObject({
+      error: 'invalid_client',
+      status: 401,
+    })
+  })
+
+  it('9207-2.4 an error answer is understood', async () => {
+    const url = new URL(as.authorization_endpoint ?? '')
+    url.search = `client_id=web&response_type=token&state=s&redirect_uri=${encodeURIComponent(REDIRECT_URI)}`
+    const callback = await ada.authorize(url)
+    expect(() => oauth.validateAuthResponse(as, { client_id: 'web' }, callback, 's')).toThrow(
+      expect.objectContaining({ error: 'unsupported_response_type' }),
+    )
+  })
+
+  it('9728-3 the protected resource leads to its authorization server', async () => {
+    const resource = new URL(`${server.origin}/orders`)
+    const found = await oauth.resourceDiscoveryRequest(resource, LOOPBACK)
+    const described = await oauth.processResourceDiscoveryResponse(resource, found)
+    expect(described.authorization_servers).toEqual([as.issuer])
+  })
+})

@@ -1,5 +1,5 @@
 import { hashPassword } from '../store/passwords.ts'
-import { openPrompt, type Prompt } from './sample-client/prompt.ts'
+import { openPrompt, type Prompt } from './prompt.ts'
 import type { Terminal } from './terminal.ts'
 
 /**

@@ -1,10 +1,10 @@
 import { Mistake } from '../mistake.ts'
+import { openPrompt, type Prompt } from './prompt.ts'
 import { callProtected, type ProtectedAnswer } from './sample-client/call.ts'
 import { discover } from './sample-client/discovery.ts'
 import { exchangeCode, type TokenAnswer } from './sample-client/exchange.ts'
 import { type Narrate, narration } from './sample-client/narration.ts'
 import { obtainCode } from './sample-client/obtain-code.ts'
-import { openPrompt, type Prompt } from './sample-client/prompt.ts'
 import { readSettings, type TokenOptions, type TokenSettings } from './sample-client/settings.ts'
 import type { Terminal } from './terminal.ts'
 

@@ -1,9 +1,9 @@
 import { Mistake } from '../../mistake.ts'
+import type { Prompt } from '../prompt.ts'
 import { type Authorization, codeOf, createAuthorization, isAnswerTo } from './authorization.ts'
 import { listenForCallback } from './callback.ts'
 import type { AuthorizationServer } from './discovery.ts'
 import type { Narrate } from './narration.ts'
-import type { Prompt } from './prompt.ts'
 import type { TokenSettings } from './settings.ts'
 
 /** A code, and what goes with it to the token endpoint. */

@@ -135,6 +135,7 @@ describe.skipIf(absent)('in a real browser', () => {
       }
       await page.goto(`${portcullis.origin}/demo`)
       await takeStep(page, 1)
+      await page.evaluate('scrollTo(0, 0)')
       await seen('demo')
       await takeStep(page, 2)
       await page.click('.step.now .button.primary')

@@ -27,7 +27,7 @@ export const createPasswords = (model: () => Account | undefined): Passwords => 
         await derive(parsePhc(model()?.password ?? '') ?? DUMMY, password)
         return (
           account !== undefined &&
-          !account.password.startsWith('$') &&
+          !HASHED.test(account.password) &&
           equal(account.password, password)
         )
       }),
@@ -72,6 +72,9 @@ const parsePhc = (text: string): Phc | undefined => {
     derived: Buffer.from(derived, 'base64'),
   }
 }
+
+// In the form of PHC strings and of crypt(3).
+const HASHED = /^\$[a-z0-9-]+\$/
 
 const matches = async (phc: Phc, password: string): Promise<boolean> =>
   timingSafeEqual(await derive(phc, password), phc.derived)

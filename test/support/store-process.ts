@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { systemClock } from '../../src/clock.ts'
+import { keptSecret } from '../../src/store/kept-secret.ts'
 import { openStores } from '../../src/store/open.ts'
 import { sqliteStore } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -86,6 +87,7 @@ const tasks = new Map<string, (parameters: never) => unknown>([
     },
   ],
   ['publish', ({ message }: { message: string }) => store().publish(message)],
+  ['keep', () => keptSecret(file)],
   ['listen', () => void store().subscribe(say)],
   [
     'lock',

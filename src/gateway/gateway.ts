@@ -166,6 +166,7 @@ export const createGateway = (deps: {
     }
     const pass = (place: Place, first: Target) => {
       let target = first
+      const tried: Target[] = []
       const fields = fieldsOf(visit, place)
       const to = ({ origin, base, host, timeout }: Target) => ({
         origin,
@@ -178,7 +179,8 @@ export const createGateway = (deps: {
         refuse: (refused) => refuseUpgrade(socket, refused, visit.id),
         retry() {
           target.unreachable()
-          const next = place.route.upstream.pick([target])
+          tried.push(target)
+          const next = place.route.upstream.pick(tried)
           if (next === undefined || isRefusal(next)) return undefined
           target.leave()
           target = next

@@ -20,7 +20,7 @@ export type Exchange = {
   readonly status: number
 }
 
-export type Outgoing = {
+type Outgoing = {
   readonly method: 'GET' | 'POST'
   /** Path and query on the gateway. */
   readonly target: string
@@ -35,7 +35,7 @@ const PATIENCE = 10_000
 const LARGEST_BODY = 65_536
 
 /**
- * Calls the gateway as any other machine would: over HTTP, on the listener that the issuer names. Every header is
+ * Calls the gateway like a stranger on another machine: over HTTP, on the listener that the issuer names. Every header is
  * given here, so that none is added on the way out and the record is the whole truth.
  */
 export const createCall = (config: Pick<Config, 'issuer' | 'listen'>): Call => {

@@ -2,7 +2,7 @@ import type { Html } from './html.ts'
 import { html } from './html.ts'
 import { type ShownSecret, textWithSecrets } from './shown-secrets.ts'
 
-export type ShownMessage = {
+type ShownMessage = {
   readonly start: string
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: string

@@ -1,3 +1,4 @@
+import { isLoopback } from '../../config/address.ts'
 import { Mistake } from '../../mistake.ts'
 
 /** As the command line gives them; times in seconds. */
@@ -60,11 +61,7 @@ export const readSettings = (options: TokenOptions): TokenSettings | Mistake => 
 
 /** True for https, and for http to this machine: nowhere else does a code or a token travel in the clear. */
 export const isSafeUrl = (url: URL): boolean =>
-  url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url))
-
-export const isLoopback = (url: URL): boolean => LOOPBACK.has(url.hostname)
-
-const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost'])
+  url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
 
 const secretMistake = (given: string | undefined): string | undefined =>
   given === undefined || given === '-'
@@ -74,7 +71,7 @@ const secretMistake = (given: string | undefined): string | undefined =>
 const urlMistake = (option: string, given: string): string | undefined => {
   const url = URL.parse(given)
   if (!url) return `${option} is not a URL: ${given}`
-  if (!isSafeUrl(url)) return `${option} must be https (http only to localhost, 127.0.0.1 or [::1])`
+  if (!isSafeUrl(url)) return `${option} must be https (http is for loopback only)`
   return undefined
 }
 
@@ -82,8 +79,9 @@ const redirectMistake = ({ redirectUri, manual }: TokenOptions): string | undefi
   if (redirectUri === undefined) return undefined
   const url = URL.parse(redirectUri)
   if (!url) return `--redirect-uri is not a URL: ${redirectUri}`
-  if (manual || (url.protocol === 'http:' && isLoopback(url) && url.port !== '')) return undefined
-  return '--redirect-uri must be http on 127.0.0.1, [::1] or localhost with a port, to be listened on; for any other use --manual'
+  if (manual || (url.protocol === 'http:' && isLoopback(url.hostname) && url.port !== ''))
+    return undefined
+  return '--redirect-uri must be http on loopback with a port, to be listened on; for any other use --manual'
 }
 
 const timeoutMistake = (given: string): string | undefined =>

@@ -283,7 +283,7 @@ describe.skipIf(absent)('in a real browser', () => {
     await page.click('#step-1 .copy')
     await page.waitForSelector('#step-1 .copy:has-text("Copied")')
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe(
-      `curl -i '${portcullis.origin}/orders?limit=2'`,
+      `curl -i '${portcullis.origin}/orders?limit=1'`,
     )
   })
 

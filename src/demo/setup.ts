@@ -11,7 +11,7 @@ export type Setup = {
   readonly client_secret: string
   readonly redirect_uri: string
   readonly scope: string
-  /** What it calls on the protected API: a few entries of a list. */
+  /** What it calls on the protected API: the first of its entries. */
   readonly api: string
   /** Seconds that a code lives. */
   readonly codeLife: number
@@ -40,7 +40,7 @@ export const demoSetup = (config: Config): Setup | string => {
     client_secret: client.client_secret,
     redirect_uri,
     scope: client.scope ?? [...config.scopes.keys()].join(' '),
-    api: `${route.path.replace(/\/\*$/, '') || '/'}?limit=2`,
+    api: `${route.path.replace(/\/\*$/, '') || '/'}?limit=1`,
     codeLife: config.tokens.authorizationCode,
     ...(account && { account: { username: account.username, password: account.password } }),
   }

@@ -10,45 +10,12 @@ import {
   timeoutOf,
   type UpgradeGatewayOptions,
 } from './support/upgrade-gateway.ts'
+import { ACCEPT, handshake, KEY, statusOf, switching } from './support/websocket-handshake.ts'
 
 const running: { close(): Promise<void> }[] = []
 afterEach(async () => {
   for (const one of running.splice(0).reverse()) await one.close()
 })
-
-const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
-const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=' // of that key, RFC 6455 §1.3
-
-const handshake = (
-  fields: Record<string, string | undefined> = {},
-  line = 'GET /live HTTP/1.1',
-) => {
-  const all = {
-    Host: 'gateway',
-    Connection: 'Upgrade',
-    Upgrade: 'websocket',
-    'Sec-WebSocket-Key': KEY,
-    'Sec-WebSocket-Version': '13',
-    ...fields,
-  }
-  const lines = Object.entries(all).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}: ${value}`],
-  )
-  return `${[line, ...lines].join('\r\n')}\r\n\r\n`
-}
-
-const switching = (fields: Record<string, string | undefined> = {}) => {
-  const all = {
-    Connection: 'Upgrade',
-    Upgrade: 'websocket',
-    'Sec-WebSocket-Accept': ACCEPT,
-    ...fields,
-  }
-  const lines = Object.entries(all).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}: ${value}`],
-  )
-  return `HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`
-}
 
 /** A gateway before an upstream that does `serve` once it has read a request head. */
 const facing = async (
@@ -76,8 +43,6 @@ const answerTo = async (port: number, bytes: string) => {
   client.socket.end()
   return client.received()
 }
-
-const statusOf = (answer: string) => Number(answer.slice(9, 12))
 
 const leftNothing = async ({ upstream, gateway }: Awaited<ReturnType<typeof facing>>) => {
   await until('both sides are closed', () => {
@@ -714,8 +679,8 @@ describe('the tunnel', () => {
     await until('the second 101', () => stalled.received().includes('\r\n\r\n'))
     stalled.socket.pause()
     sides.upstream.connections[1]?.send(Buffer.alloc(20_000_000))
-    sides.gateway.upgrader.close()
-    await until('both are told', () => sides.gateway.outcomes.length === 2)
+    await sides.gateway.upgrader.close()
+    expect(sides.gateway.outcomes).toHaveLength(2)
     expect(unfinished.received().endsWith('half')).toBe(true)
     stalled.socket.resume()
     await leftNothing(sides)

@@ -45,8 +45,8 @@ export type Upgrader = {
   ): Tunnel
   /** Loads the library. */
   warm(): Promise<void>
-  /** Ends every tunnel with 1001 (going away), and every handshake with 503. */
-  close(): void
+  /** Ends every tunnel with 1001 (going away), and every handshake with 503. Resolves when all are over, in seconds. */
+  close(): Promise<void>
 }
 
 /**
@@ -59,10 +59,11 @@ export const createUpgrader = ({ log }: { readonly log: Log }): Upgrader => {
     library ??= import('http-proxy-3')
     return library
   }
-  const running = new Set<Tunnel>()
+  const running = new Map<Tunnel, PromiseWithResolvers<void>>()
   return {
     forward(req, socket, head, target, { done, ...hooks }) {
       const over = (outcome: UpgradeOutcome) => {
+        running.get(tunnel)?.resolve()
         running.delete(tunnel)
         done(outcome)
       }
@@ -75,14 +76,16 @@ export const createUpgrader = ({ log }: { readonly log: Log }): Upgrader => {
         load,
         log,
       })
-      running.add(tunnel)
+      running.set(tunnel, Promise.withResolvers())
       return tunnel
     },
     async warm() {
       await load()
     },
-    close() {
-      for (const tunnel of running) tunnel.end(1001, 'going away')
+    async close() {
+      const over = [...running.values()].map(({ promise }) => promise)
+      for (const tunnel of running.keys()) tunnel.end(1001, 'going away')
+      await Promise.all(over)
     },
   }
 }

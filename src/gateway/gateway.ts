@@ -223,7 +223,7 @@ export const createGateway = (deps: {
       streams.close()
     },
     async close() {
-      upgrader.close()
+      await upgrader.close()
       await forwarder.close()
       streams.close()
     },

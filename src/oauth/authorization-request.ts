@@ -29,7 +29,7 @@ export type AuthorizationRequest = {
   readonly login_hint?: string
 }
 
-export type Prompt = { readonly none: boolean; readonly consent: boolean }
+type Prompt = { readonly none: boolean; readonly consent: boolean }
 
 /** A client and an address that may be answered: from here on, what is wrong is told to the client. */
 export type TrustedReply = {

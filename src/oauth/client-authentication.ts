@@ -4,6 +4,7 @@ import type { Client } from '../store/clients.ts'
 import { invalidClient, invalidRequest, type OAuthError } from './errors.ts'
 import { formDecoded, type Parameters } from './parameters.ts'
 import type { Caller, Room } from './room.ts'
+import { groupOf } from './throttle.ts'
 
 /** True for a client that cannot keep a secret (RFC 6749 §2.1): it only names itself. */
 export const isPublic = (
@@ -30,15 +31,17 @@ export const authenticateClient = async (
 ): Promise<Client> => {
   const credentials = readCredentials(req, parameters)
   const { client_id, method } = credentials
-  await room.throttles.clientSecrets.check(client_id, caller.remote)
+  const { clientSecrets } = room.throttles
   const client = await findClient(client_id, room)
+  const who = client ? client_id : groupOf(client_id)
+  await clientSecrets.check(who, caller.remote)
   if (proves(client, credentials, room) && client) {
-    await room.throttles.clientSecrets.check(client_id, caller.remote)
+    await clientSecrets.check(who, caller.remote)
     return client
   }
-  await room.throttles.clientSecrets.failed(client_id, caller.remote)
   const known = client && { client_id }
   room.log.audit('client.authentication_failed', { ...known, method, ...caller })
+  await clientSecrets.failed(who, caller.remote)
   throw method === 'client_secret_basic' ? basicRefusal() : refusal()
 }
 
@@ -77,7 +80,7 @@ const onlyAuthorization = (req: IncomingMessage): string | undefined => {
 }
 
 /** RFC 6749 §2.3.1: both halves are form-encoded before they are joined. Throws `invalid_client` for what is not so. */
-export const readBasic = (authorization: string): { client_id: string; secret: string } => {
+const readBasic = (authorization: string): { client_id: string; secret: string } => {
   const encoded = BASIC.exec(authorization)?.[1]
   if (encoded === undefined || authorization.length > LONGEST_CREDENTIALS) throw basicRefusal()
   const pair = Buffer.from(encoded, 'base64').toString('latin1')

@@ -10,6 +10,7 @@ import type { Parameters } from './parameters.ts'
 import { provenBy, type Resumed, resume } from './pending-request.ts'
 import { endpointPath, type Room } from './room.ts'
 import { currentPerson, startSession } from './session.ts'
+import { groupOf } from './throttle.ts'
 
 /** GET: the sign-in form; who is signed in already goes on, unless they come to change that (`prompt=login`). */
 export const signInForm =
@@ -52,16 +53,17 @@ const provenAccount = async (
 ): Promise<Account | undefined> => {
   const caller = callerOf(ctx, room)
   const { passwords } = room.throttles
-  const name = username.slice(0, LONGEST_USERNAME)
-  await passwords.check(name, caller.remote)
+  // A name that exists must not stand out among those that do not.
+  const who = groupOf(username)
+  await passwords.check(who, caller.remote)
   const account = await room.stores.accounts.find(username)
   const password = parameters.get('password') ?? ''
   const proven = await room.stores.passwords.verify(account, password)
-  await passwords.check(name, caller.remote)
+  await passwords.check(who, caller.remote)
   if (account && proven) return account
-  await passwords.failed(name, caller.remote)
   // Only a name that exists is logged: people type passwords into the wrong field.
   room.log.audit('login.failed', { ...(account && { sub: account.sub }), ...caller })
+  await passwords.failed(who, caller.remote)
   return undefined
 }
 
@@ -99,4 +101,3 @@ const bindingOf = ({ pending }: Resumed): FormBinding => ['login', pending.brows
 
 const WRONG = 'The username or the password is not right.'
 const TOO_OFTEN = 'Too many wrong attempts. Wait a while, then try again.'
-const LONGEST_USERNAME = 256

@@ -21,7 +21,7 @@ export const metadataEndpoints = ({ config }: Pick<Room, 'config'>): readonly En
 }
 
 /** RFC 8414 §2. Only what is truly there; clients that look for an OpenID provider's document find the same one. */
-export const serverMetadata = (config: Config): Readonly<Record<string, unknown>> => {
+const serverMetadata = (config: Config): Readonly<Record<string, unknown>> => {
   const scopes = [...config.scopes.keys()]
   const methods = ['client_secret_basic', 'client_secret_post']
   return {
@@ -62,7 +62,7 @@ const documentsByPath = (config: Config): ReadonlyMap<string, readonly Protected
 }
 
 /** RFC 9728 §2. */
-export const resourceMetadata = (
+const resourceMetadata = (
   { resource, scopes }: ProtectedResource,
   { issuer }: Pick<Config, 'issuer'>,
 ): Readonly<Record<string, unknown>> => ({

@@ -54,7 +54,7 @@ export const grantableScope = (
   account: Pick<Account, 'scope'>,
 ): readonly string[] => withinScope(scope, account.scope)
 
-export const sendToPage = (
+const sendToPage = (
   ctx: Koa.Context,
   page: 'login' | 'consent',
   { sealed }: Pick<Resumed, 'sealed'>,

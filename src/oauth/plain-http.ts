@@ -14,7 +14,11 @@ export const refusePlainHttp = (
   if (!config.issuer.startsWith('https:')) return
   const { address, proto } = peer(req)
   if (proto === 'https' || LOOPBACK.test(address)) return
-  throw new OAuthError('invalid_request', 'this server is reached by https only', { status: 403 })
+  throw new OAuthError(
+    'invalid_request',
+    'this server is reached by https only; a proxy that ends it must stand in trustedProxies',
+    { status: 403 },
+  )
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1)$/

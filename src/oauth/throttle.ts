@@ -11,6 +11,7 @@ import { OAuthError } from './errors.ts'
 export type Throttle = {
   /** Throws 429 with Retry-After while too many attempts have failed. To be asked before the attempt and after it. */
   check(who: string, address: string): Promise<void>
+  /** Counts one. Throws 429 when others failed in the meantime, so that the answer tells nothing about this one. */
   failed(who: string, address: string): Promise<void>
   warm(): Promise<unknown>
 }
@@ -30,51 +31,57 @@ export const createThrottle = (limit: Limit): Throttle => {
   return {
     warm: load,
     async check(who, address) {
-      const wait = await (await load()).wait(bucketOf(who), networkOf(address))
+      const wait = await (await load()).wait(who, networkOf(address))
       if (wait > 0) throw tooManyFailures(wait)
     },
     async failed(who, address) {
-      await (await load()).count(bucketOf(who), networkOf(address))
+      const wait = await (await load()).count(who, networkOf(address))
+      if (wait > 0) throw tooManyFailures(wait)
     },
   }
 }
+
+/** Names that strangers make up are without number; in 4096 groups they are not. */
+export const groupOf = (who: string): string => `#${hash('sha256', who, 'hex').slice(0, 3)}`
 
 type Counter = {
   /** Milliseconds until another attempt; 0: now. */
-  wait(bucket: string, network: string): Promise<number>
-  count(bucket: string, network: string): Promise<void>
+  wait(who: string, network: string): Promise<number>
+  count(who: string, network: string): Promise<number>
 }
+
+type Spent = { readonly consumedPoints: number; readonly msBeforeNext: number }
 
 type Limiter = {
-  get(key: string): Promise<{ consumedPoints: number; msBeforeNext: number } | null>
-  penalty(key: string): Promise<{ isFirstInDuration: boolean }>
+  get(key: string): Promise<Spent | null>
+  penalty(key: string): Promise<Spent & { readonly isFirstInDuration: boolean }>
 }
 
-/** Memory is bounded: while `MOST_KEYS` are counted, networks that come new share one count a bucket. */
+/** Memory is bounded: while `MOST_KEYS` are counted, networks that come new share one count a name. */
 const createCounter = (limiter: Limiter, { points, duration }: Limit): Counter => {
   let keys = 0
-  const keyOf = async (bucket: string, network: string) => {
-    const key = `${bucket} ${network}`
-    return keys < MOST_KEYS || (await limiter.get(key)) ? key : bucket
+  const keyOf = async (who: string, network: string) => {
+    const key = `${network} ${who}`
+    return keys < MOST_KEYS || (await limiter.get(key)) ? key : who
+  }
+  const countKey = () => {
+    keys += 1
+    setTimeout(() => {
+      keys -= 1
+    }, duration * 1000).unref()
   }
   return {
-    async wait(bucket, network) {
-      const spent = await limiter.get(await keyOf(bucket, network))
+    async wait(who, network) {
+      const spent = await limiter.get(await keyOf(who, network))
       return spent && spent.consumedPoints >= points ? Math.max(spent.msBeforeNext, 0) : 0
     },
-    async count(bucket, network) {
-      const { isFirstInDuration } = await limiter.penalty(await keyOf(bucket, network))
-      if (!isFirstInDuration) return
-      keys += 1
-      setTimeout(() => {
-        keys -= 1
-      }, duration * 1000).unref()
+    async count(who, network) {
+      const spent = await limiter.penalty(await keyOf(who, network))
+      if (spent.isFirstInDuration) countKey()
+      return spent.consumedPoints > points ? Math.max(spent.msBeforeNext, 0) : 0
     },
   }
 }
-
-/** Names that strangers make up are without number; in 4096 buckets they are not, and known names stand out in none. */
-const bucketOf = (who: string): string => hash('sha256', who, 'hex').slice(0, 3)
 
 /** An IPv4 address, or the /64 that one holder of an IPv6 network has all addresses of. */
 const networkOf = (address: string): string =>

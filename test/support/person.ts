@@ -97,7 +97,7 @@ const unescaped = (text: string): string =>
     .replaceAll('&amp;', '&')
 
 /** What a person does with the pages of one authorization. */
-export type Conduct = {
+type Conduct = {
   readonly decision?: 'allow' | 'deny'
   /** The scopes to tick; all that are ticked already unless given. */
   readonly scope?: readonly string[]

@@ -109,11 +109,9 @@ describe('what keeps the house liveable', () => {
     ])
   })
 
-  it('no source takes any, enum, or a non-null assertion on trust', () => {
-    expect(
-      sources
-        .filter(({ text }) => /:\s*any\b|\benum\s+[A-Z]|as any\b/.test(text))
-        .map(({ file }) => file),
-    ).toEqual([])
+  it('no source takes any or enum', () => {
+    const code = (text: string) => text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*|'[^'\n]*'|`[^`]*`/g, '')
+    const lax = /(:|\bas)\s*any\b|\benum\s+[A-Z]/
+    expect(sources.filter(({ text }) => lax.test(code(text))).map(({ file }) => file)).toEqual([])
   })
 })

@@ -18,7 +18,7 @@ export type OrdersApi = {
 
 export type OrdersApiOptions = {
   readonly host?: string
-  /** 0: any that is free. */
+  /** 0: whichever is free. */
   readonly port?: number
   /** Seconds between two changes that happen by themselves; 0: none do. */
   readonly changeEvery?: number

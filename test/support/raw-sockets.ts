@@ -25,7 +25,7 @@ export type RawSocket = {
   send(bytes: string | Uint8Array): void
 }
 
-export const watch = (socket: Socket): RawSocket => {
+const watch = (socket: Socket): RawSocket => {
   const chunks: Buffer[] = []
   let state: ReturnType<RawSocket['state']> = 'open'
   socket.on('data', (chunk) => chunks.push(chunk))

@@ -7,7 +7,7 @@ import { orderNumber } from './shop-life.ts'
 export type ExportRequest = { readonly rows: number; readonly format: 'csv' | 'ndjson' }
 
 /** About 50 MB as CSV. */
-export const DEFAULT_ROWS = 830_000
+const DEFAULT_ROWS = 830_000
 export const MOST_ROWS = 50_000_000
 
 /** Reads `?rows=` and `?format=`. Undefined: they are no such thing. */

@@ -381,7 +381,7 @@ describe('P3 R-29 kill -9 in the midst of writing', () => {
       expect(await store.getMany(acknowledged)).toEqual(acknowledged)
       await store.close()
     }
-    const store = open(file)
+    const store = open(file, { deadline: 10 })
     let cursor: string | undefined
     do {
       const page = await store.list('all', { limit: 1000, ...(cursor && { cursor }) })
@@ -389,7 +389,7 @@ describe('P3 R-29 kill -9 in the midst of writing', () => {
       expect(await store.hasMany(twins)).not.toContain(false)
       cursor = page.cursor
     } while (cursor !== undefined)
-  })
+  }, 120_000)
 })
 
 const overwrite = (file: string, byte: number, from: number, length: number): void => {

@@ -21,9 +21,9 @@ export type Code = {
   readonly spent?: Spent
 }
 
-export type Spent = { readonly at: number; readonly client_id: string; readonly grant_id: string }
+type Spent = { readonly at: number; readonly client_id: string; readonly grant_id: string }
 
-export type CodeRequest = {
+type CodeRequest = {
   /** From `grants.begin`. */
   readonly grant: Grant
   readonly redirect_uri: string
@@ -35,7 +35,7 @@ export type CodeRequest = {
   readonly writes?: readonly Write[]
 }
 
-export type Claim = {
+type Claim = {
   /** The client that presented the code. */
   readonly client_id: string
   /** The grant from now on (`redeemed: true`, with its refresh state). Undefined: the code is burned for nothing. */

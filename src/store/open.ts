@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
+import { createChores } from './chores.ts'
 import { type Clients, createClients } from './clients.ts'
 import { type Codes, createCodes } from './codes.ts'
 import { type Consents, createConsents } from './consents.ts'
@@ -31,7 +32,7 @@ export type Stores = {
   readonly passwords: Passwords
   /**
    * Takes on a configuration that was read anew (not its `store`). What it no longer names ends: for this process before
-   * this returns, in the store when the promise resolves.
+   * this returns, in the store when the promise resolves, or once the store answers again.
    */
   reload(config: Config): Promise<void>
   close(): Promise<void>
@@ -61,7 +62,7 @@ export const openStores = async (
     maximum: config.limits.cachedTokens,
   })
   const sessions = createSessions({ store, secrets, clock, limits: () => config.sessions })
-  const stopPurging = purgeNowAndThen(store, log)
+  const chores = createChores(store, log)
 
   return {
     ...{ store, secrets, tokens, grants, clients, accounts, sessions },
@@ -79,20 +80,21 @@ export const openStores = async (
       for (const client_id of goneClients) tokens.end({ client_id })
       for (const sub of goneSubs) tokens.end({ sub })
       if (takeOnSecrets(secrets, before, next) || lostScopes(before, next)) tokens.forget()
-      const reason = 'removed from the configuration'
-      for (const client_id of goneClients) await grants.endAllOfClient(client_id, reason)
-      for (const sub of goneSubs) {
-        await sessions.endAllOfAccount(sub)
-        await grants.endAllOfAccount(sub, reason)
-      }
+      await chores.finish([
+        ...goneClients.map((client_id) => () => grants.endAllOfClient(client_id, REMOVED)),
+        ...goneSubs.map((sub) => () => grants.endAllOfAccount(sub, REMOVED)),
+        ...goneSubs.map((sub) => () => sessions.endAllOfAccount(sub)),
+      ])
     },
     async close() {
-      stopPurging()
+      chores.stop()
       tokens.close()
       await store.close()
     },
   }
 }
+
+const REMOVED = 'removed from the configuration'
 
 const openStore = async (config: Config, deps: { clock: Clock; log: Log }): Promise<Store> => {
   const { store } = config
@@ -122,18 +124,3 @@ const lostScopes = (before: Config, next: Config): boolean =>
 
 const longestTokenLife = ({ tokens, clients }: Config): number =>
   Math.max(tokens.accessToken, ...clients.map((client) => client.tokens.accessToken ?? 0))
-
-const PURGE_EVERY = 30_000
-const PURGE_ROWS = 1000
-
-const purgeNowAndThen = (store: Store, log: Log): (() => void) => {
-  const purge = async (): Promise<void> => {
-    try {
-      while ((await store.purge(PURGE_ROWS)) === PURGE_ROWS);
-    } catch (cause) {
-      log.warn('store.purge', { cause })
-    }
-  }
-  const timer = setInterval(purge, PURGE_EVERY).unref()
-  return () => clearInterval(timer)
-}

@@ -15,7 +15,7 @@ export type Presented = {
   readonly lifetimes: RefreshLifetimes
 }
 
-export type Judgement =
+type Judgement =
   | Presented
   | { readonly state: 'replayed' | 'expired'; readonly grant: Grant }
   | { readonly state: 'unknown' }

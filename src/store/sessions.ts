@@ -4,7 +4,7 @@ import { digest, type Secrets } from './secrets.ts'
 import { type Store, StoreUnavailable } from './store.ts'
 
 /** A person who signed in, in one browser. */
-export type Session = {
+type Session = {
   /** Names the session without being its value: the digest. */
   readonly id: string
   readonly sub: string

@@ -40,6 +40,12 @@ export const createChannel = (
     }
   }
 
+  const hear = (sent: number): void => {
+    if (sent <= heard) return
+    heard = sent
+    lag = (ticks() - sent) / 1000
+  }
+
   const silence = (): number => (ticks() - heard) / 1000
 
   return {
@@ -47,7 +53,7 @@ export const createChannel = (
       const current = Number(version.get()?.data_version)
       if (current === seen) return
       deliverNew()
-      heard = Math.max(heard, Number(beat.get(process)?.sent ?? 0))
+      hear(Number(beat.get(process)?.sent ?? 0))
       seen = current
     },
     silence,

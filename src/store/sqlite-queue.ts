@@ -29,6 +29,7 @@ type QueueDeps = WriterSettings & {
 export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
   const waiting = new Map<number, (outcome: Outcome) => void>()
   let worker: Worker | undefined
+  let ready = false
   let lastId = 0
 
   const start = (): Worker => {
@@ -37,24 +38,30 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
       workerData: { file, maximumPages } satisfies WriterSettings,
     })
     let reason = 'the writing thread ended'
+    ready = false
     thread.unref()
-    thread.on('message', settle)
+    thread.on('message', hear)
     thread.on('error', (cause) => {
       reason = cause.message
     })
     thread.on('exit', () => {
       if (worker === thread) worker = undefined
-      for (const id of waiting.keys()) settle([{ id, failure: reason }])
+      for (const id of waiting.keys()) answer([{ id, failure: reason }])
     })
     return thread
   }
 
-  const settle = (outcomes: readonly Outcome[]): void => {
+  const hear = (outcomes: readonly Outcome[]): void => {
+    ready = true
     if (outcomes.some((outcome) => 'committed' in outcome)) deps.committed()
+    answer(outcomes)
+  }
+
+  const answer = (outcomes: readonly Outcome[]): void => {
     for (const outcome of outcomes) {
-      const answer = waiting.get(outcome.id)
+      const settle = waiting.get(outcome.id)
       waiting.delete(outcome.id)
-      answer?.(outcome)
+      settle?.(outcome)
     }
   }
 
@@ -62,15 +69,14 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
     if (waiting.size >= MOST_WAITING) throw new StoreUnavailable('too many writes wait')
     worker ??= start()
     const id = ++lastId
+    const patience = ready ? deps.deadline : deps.deadline + START
     // A little earlier than ours, so that what we report as failed has not begun.
-    const deadline = ticks() + deps.deadline - Math.min(MARGIN, deps.deadline / 2)
+    const deadline = ticks() + patience - Math.min(MARGIN, deps.deadline / 2)
     worker.postMessage({ ...work, id, deadline } satisfies Job)
     return new Promise((resolve) => {
       // One turn later than the timer, so that an answer which waits behind a busy loop is read first.
-      const timer = setTimeout(
-        () => setImmediate(settle, [{ id, failure: OVERDUE }]),
-        deps.deadline,
-      )
+      const overdue = () => setImmediate(answer, [{ id, failure: OVERDUE }])
+      const timer = setTimeout(overdue, patience)
       waiting.set(id, (outcome) => {
         clearTimeout(timer)
         resolve(outcome)
@@ -110,6 +116,8 @@ const unavailable = (outcome: Outcome): StoreUnavailable =>
 
 // `.ts` in a checkout, `.js` once compiled.
 const EXTENSION = extname(fileURLToPath(import.meta.url))
+// Milliseconds more for what waits while the thread starts: 40 on an idle machine, ten times that on a busy one.
+const START = 4000
 const MOST_WAITING = 10_000
 const MARGIN = 50
 const OVERDUE = 'no answer before the deadline'

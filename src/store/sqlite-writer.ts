@@ -89,6 +89,8 @@ const serve = (port: MessagePort, settings: WriterSettings): void => {
     durable = needed
   }
 
+  // Says that it is there.
+  port.postMessage([])
   port.on('message', (message: Job | 'close') => {
     if (message === 'close') {
       while (queue.length > 0 && !isBlocked(work, queue));
@@ -117,8 +119,10 @@ const open = ({ file, maximumPages }: WriterSettings): DatabaseSync => {
 }
 
 const dropOverdue = (queue: Job[]): Outcome[] => {
-  const overdue = queue.filter(isOverdue)
-  for (const job of overdue) queue.splice(queue.indexOf(job), 1)
+  const jobs = queue.splice(0)
+  const now = ticks()
+  queue.push(...jobs.filter(({ deadline }) => deadline >= now))
+  const overdue = jobs.filter(({ deadline }) => deadline < now)
   return overdue.map(({ id }) => ({ id, failure: 'it could not begin before its deadline' }))
 }
 

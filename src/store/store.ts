@@ -34,7 +34,7 @@ export type Channel = {
   healthy(): boolean
   /** Seconds since the channel last proved that it works; 0 within one process. */
   silence(): number
-  /** Seconds from `publish` to delivery, of the last message that came through. */
+  /** Seconds from `publish` to delivery, of the last message or heartbeat that came through. */
   lag(): number
 }
 
@@ -78,13 +78,13 @@ export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }
 
-/** A store that we will not start on. `message` says what is wrong, `remedy` what to do about it. */
+/** A store that we will not start on. `message` says what is wrong and ends in the `remedy`: what to do about it. */
 export class StoreRefused extends Error {
   override readonly name = 'StoreRefused'
   readonly remedy: string
 
-  constructor(message: string, remedy: string, options?: ErrorOptions) {
-    super(message, options)
+  constructor(problem: string, remedy: string, options?: ErrorOptions) {
+    super(`${problem}. ${remedy}`, options)
     this.remedy = remedy
   }
 }

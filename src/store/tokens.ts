@@ -49,7 +49,7 @@ export type AccessTokens = {
   stats(): TokenStats
 }
 
-export type TokenStats = {
+type TokenStats = {
   readonly size: number
   readonly hits: number
   readonly misses: number

@@ -7,7 +7,7 @@ import type { AccessToken } from '../../src/store/tokens.ts'
 import { type MovableClock, movableClock, recordingLog, storeConfig } from './stores.ts'
 
 /** A store whose reads a test counts, holds up or makes fail, and whose channel it breaks. */
-export type TroubledStore = {
+type TroubledStore = {
   readonly store: Store
   /** Keys that were read, in order. */
   readonly reads: string[]
@@ -19,7 +19,7 @@ export type TroubledStore = {
   hold(): { open(): void }
 }
 
-export const troubledStore = (clock: MovableClock): TroubledStore => {
+const troubledStore = (clock: MovableClock): TroubledStore => {
   const inner = memoryStore({ clock, log: recordingLog().log })
   let gate: Promise<void> | undefined
   const check = () => {

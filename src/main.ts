@@ -7,10 +7,10 @@ enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/portcullis', im
 /** Errors that whoever runs the program can mend: their message is all there is to say. */
 const MENDABLE = new Set(['Mistake', 'StoreRefused'])
 
-const { runProgram } = await import('./cli/program.ts')
+const { run } = await import('./cli/run.ts')
 
 try {
-  const code = await runProgram(process.argv.slice(2), {
+  const code = await run(process.argv.slice(2), {
     env: process.env,
     stdin: process.stdin,
     stdout: process.stdout,

@@ -29,6 +29,7 @@ export const start = async (
 
   const server = await startServer(config, { clock: systemClock, log })
   const stopped = untilStopped(server, terminal, log)
+  await log.begin()
   announce(server, config, log)
   const demo = config.demo ? await startDemo(config, terminal) : undefined
   await server.warm()

@@ -1,4 +1,3 @@
-import pino from 'pino'
 import { describeError } from './describe-error.ts'
 
 /** Structured logging: one JSON line an event, the event's name first. Never a secret among the fields. */
@@ -18,6 +17,8 @@ export type OpenLog = Log & {
   /** Lines lost because nobody read standard output. */
   dropped(): number
   flush(): void
+  /** Loads the writer; what was logged before follows. */
+  begin(): Promise<void>
   setLevel(level: string): void
 }
 
@@ -25,9 +26,45 @@ export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, au
 
 /**
  * JSON lines on a file descriptor, asynchronously: the event loop never waits for a reader. At most 4 MiB wait;
- * what comes on top is dropped and counted.
+ * what comes on top is dropped and counted. Lines are kept until `begin` has loaded the writer.
  */
 export const openLog = (level: string, fd = 1): OpenLog => {
+  let writer: Writer | undefined
+  const early: (() => void)[] = []
+  const write = (act: (to: Writer) => void) => {
+    if (writer) act(writer)
+    else early.push(() => writer && act(writer))
+  }
+  const line =
+    (method: 'debug' | 'info' | 'warn' | 'error' | 'audit', urgent: boolean) =>
+    (event: string, fields?: LogFields): void =>
+      write(({ logger, soon }) => {
+        logger[method]({ event, ...(urgent ? plainErrors(fields) : fields) })
+        if (urgent) soon()
+      })
+  return {
+    debug: line('debug', false),
+    info: line('info', false),
+    warn: line('warn', true),
+    error: line('error', true),
+    audit: line('audit', true),
+    async begin() {
+      writer = await openWriter(level, fd)
+      for (const act of early.splice(0)) act()
+    },
+    dropped: () => writer?.lost() ?? 0,
+    flush: () => write(({ stream }) => stream.flushSync()),
+    setLevel: (next) =>
+      write(({ logger }) => {
+        logger.level = next
+      }),
+  }
+}
+
+type Writer = Awaited<ReturnType<typeof openWriter>>
+
+const openWriter = async (level: string, fd: number) => {
+  const { default: pino } = await import('pino')
   let lost = 0
   const stream = pino.destination({
     fd,
@@ -36,12 +73,11 @@ export const openLog = (level: string, fd = 1): OpenLog => {
     periodicFlush: 200,
     maxLength: 4_194_304,
   })
-  stream.on('drop', () => {
+  const lose = () => {
     lost += 1
-  })
-  stream.on('error', () => {
-    lost += 1
-  })
+  }
+  stream.on('drop', lose)
+  stream.on('error', lose)
   const logger = pino(
     {
       level,
@@ -52,28 +88,7 @@ export const openLog = (level: string, fd = 1): OpenLog => {
     },
     stream,
   )
-  const soon = createSoon(() => stream.flush())
-  return {
-    debug: (event, fields) => logger.debug({ event, ...fields }),
-    info: (event, fields) => logger.info({ event, ...fields }),
-    warn(event, fields) {
-      logger.warn({ event, ...plainErrors(fields) })
-      soon()
-    },
-    error(event, fields) {
-      logger.error({ event, ...plainErrors(fields) })
-      soon()
-    },
-    audit(event, fields) {
-      logger.audit({ event, ...fields })
-      soon()
-    },
-    dropped: () => lost,
-    flush: () => stream.flushSync(),
-    setLevel(next) {
-      logger.level = next
-    },
-  }
+  return { logger, stream, lost: () => lost, soon: createSoon(() => stream.flush()) }
 }
 
 /** Runs `act` once at the end of the current turn, however often it was asked. */

@@ -1,27 +1,58 @@
 import * as oauth from 'oauth4webapi'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  REDIRECT_URI,
-  type RunningAuthorizationServer,
-  startAuthorizationServer,
-} from './support/authorization-server.ts'
 import { createPerson } from './support/person.ts'
+import { type Portcullis, startPortcullis } from './support/portcullis.ts'
+import { ok, type RecordingUpstream, startRecordingUpstream } from './support/recording-upstream.ts'
+
+const REDIRECT_URI = 'https://app.example/callback'
 
 const LOOPBACK = { [oauth.allowInsecureRequests]: true }
 
 /** A client that follows the specifications to the letter drives everything that we offer. */
 describe('oauth4webapi', () => {
-  let server: RunningAuthorizationServer
+  let server: Portcullis
+  let upstream: RecordingUpstream
   let as: oauth.AuthorizationServer
   const ada = createPerson('ada', 'ada-password')
 
   beforeAll(async () => {
-    server = await startAuthorizationServer()
+    upstream = await startRecordingUpstream(() => ok('an order'))
+    server = await startPortcullis(`
+demo: true
+scopes: { orders.read: See your orders, orders.write: Change your orders }
+upstreams: { orders: ${upstream.origin} }
+routes: [{ path: /orders/*, upstream: orders, scope: orders.read }]
+clients:
+  - client_id: web
+    client_secret: web-secret
+    redirect_uris: [${REDIRECT_URI}]
+    grant_types: [authorization_code, refresh_token]
+  - client_id: native
+    redirect_uris: [http://127.0.0.1/callback]
+    grant_types: [authorization_code, refresh_token]
+  - client_id: machine
+    client_secret: machine-secret
+    grant_types: [client_credentials]
+accounts: [{ username: ada, password: ada-password }]
+`)
     const issuer = new URL(server.origin)
     const found = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...LOOPBACK })
     as = await oauth.processDiscoveryResponse(issuer, found)
   })
-  afterAll(() => server.stop())
+  afterAll(async () => {
+    await server.stop()
+    await upstream.close()
+  })
+
+  const call = (token: string) =>
+    oauth.protectedResourceRequest(
+      token,
+      'GET',
+      new URL(`${server.origin}/orders/1`),
+      undefined,
+      undefined,
+      LOOPBACK,
+    )
 
   const authorize = async (client: oauth.Client, redirect_uri: string) => {
     const code_verifier = oauth.generateRandomCodeVerifier()
@@ -55,7 +86,7 @@ describe('oauth4webapi', () => {
     ],
     ['none', { client_id: 'native' }, oauth.None(), 'http://127.0.0.1:51004/callback'],
   ])(
-    '9700-2.1 %s: code with PKCE, refresh, revocation',
+    '9700-2.1 %s: code with PKCE, a call, refresh, revocation',
     async (_, client, authentication, redirect_uri) => {
       const { parameters, code_verifier } = await authorize(client, redirect_uri)
       const redeemed = await oauth.authorizationCodeGrantRequest(
@@ -69,6 +100,8 @@ describe('oauth4webapi', () => {
       )
       const tokens = await oauth.processAuthorizationCodeResponse(as, client, redeemed)
       expect(tokens).toMatchObject({ token_type: 'bearer', scope: 'orders.read', expires_in: 600 })
+      expect(await (await call(tokens.access_token)).text()).toBe('an order')
+      expect(upstream.requests.at(-1)?.values('x-auth-subject')).toEqual(['ada'])
       const refreshed = await oauth.refreshTokenGrantRequest(
         as,
         client,
@@ -86,6 +119,10 @@ describe('oauth4webapi', () => {
         LOOPBACK,
       )
       await oauth.processRevocationResponse(revoked)
+      for (const token of [tokens.access_token, next.access_token]) {
+        const refused = oauth.WWWAuthenticateChallengeError
+        await expect(call(token)).rejects.toBeInstanceOf(refused)
+      }
       const dead = await oauth.refreshTokenGrantRequest(
         as,
         client,

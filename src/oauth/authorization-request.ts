@@ -55,7 +55,9 @@ export const readTrustedReply = async (
   if (
     !isRegistered(redirect_uri, { redirect_uris: client.redirect_uris, public: isPublic(client) })
   ) {
-    throw invalidRequest('redirect_uri is not one that this application registered')
+    throw invalidRequest(
+      'redirect_uri is not one that this application registered, character by character',
+    )
   }
   return {
     client,

@@ -64,10 +64,17 @@ const pageContent = (ctx: Koa.Context, error: OAuthError) => {
   return {
     status: error.status,
     title,
-    message: `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`,
+    message: sentence(error.message),
     remedy,
     requestId: String(ctx.state.request_id ?? ''),
   }
+}
+
+/** Names of parameters keep their spelling. */
+const sentence = (words: string): string => {
+  const [first = ''] = words.split(' ')
+  const start = first.includes('_') ? first : first.charAt(0).toUpperCase() + first.slice(1)
+  return `${start}${words.slice(first.length)}.`
 }
 
 const UNFIT = {

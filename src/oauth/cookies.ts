@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
+import type { COOKIE_NAMES } from '../config/cookie-names.ts'
+
 /** A cookie of ours: read from a request, put into a response, taken back. */
 export type Cookie = {
   read(req: IncomingMessage): string | undefined
@@ -11,7 +13,7 @@ export type Cookie = {
  * A cookie for this host only, out of reach of scripts and of other sites' posts. Where the issuer is https it is named
  * `__Host-…`, so that no other host and no plain http can set it (RFC 6265bis §4.1.3.2).
  */
-export const createCookie = (issuer: string, plainName: string): Cookie => {
+export const createCookie = (issuer: string, plainName: (typeof COOKIE_NAMES)[number]): Cookie => {
   const secure = issuer.startsWith('https:')
   const name = secure ? `__Host-${plainName}` : plainName
   const attributes = `Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`

@@ -30,8 +30,9 @@ export const checkBinding = (
  */
 export const refuseCrossSite = (req: IncomingMessage, { config }: Pick<Room, 'config'>): void => {
   const site = req.headers['sec-fetch-site']
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') throw forged()
+  if (site === 'same-origin' || site === 'none') return
   const { origin, host } = req.headers
+  if (site !== undefined) throw forged()
   if (origin === undefined || origin === 'null' || origin === new URL(config.issuer).origin) return
   if (URL.parse(origin)?.host !== host) throw forged()
 }

@@ -9,7 +9,7 @@ export const checkListeners = (data: Row, report: Report): void => {
   const admin = listenOf(rowOf(data.admin).listen, '127.0.0.1:8081')
   const demo = flagOf(data.demo, false)
   if (listen && demo && !isLoopback(listen.host))
-    report.problem(['listen'], 'must be on loopback (127.0.0.1) where demo is true', ['listen'])
+    report.problem(['listen'], 'must be on loopback (127.0.0.1) where demo is true')
   if (admin && !isLoopback(admin.host)) {
     if (demo)
       report.problem(['admin', 'listen'], 'must be on loopback (127.0.0.1) where demo is true')
@@ -20,7 +20,11 @@ export const checkListeners = (data: Row, report: Report): void => {
       )
   }
   if (listen && admin && isSame(listen, admin))
-    report.problem(['admin', 'listen'], 'must not be the address of the public listener')
+    report.problem(
+      ['admin', 'listen'],
+      'must not be the address of the public listener',
+      rowOf(data.admin).listen === undefined ? ['listen'] : undefined,
+    )
   checkProxies(data, report)
 }
 

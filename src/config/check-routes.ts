@@ -62,7 +62,8 @@ const checkPath = (
   if (isReserved(base))
     report.problem([...path, 'path'], 'names a path of our own, which no route can take')
   const strip = textOf(row.stripPrefix)
-  if (strip !== undefined && base !== strip && !base.startsWith(`${strip}/`))
+  const isPrefix = strip !== undefined && attempt(() => parsePrefix(strip)) !== undefined
+  if (isPrefix && base !== strip && !base.startsWith(`${strip}/`))
     report.problem(
       [...path, 'stripPrefix'],
       `must be the path’s beginning, up to a slash: ${base} does not begin with it`,

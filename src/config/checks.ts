@@ -2,6 +2,7 @@ import { checkAccounts } from './check-accounts.ts'
 import { checkClients } from './check-clients.ts'
 import { checkLifetimes } from './check-lifetimes.ts'
 import { checkListeners } from './check-listeners.ts'
+import { checkNames } from './check-names.ts'
 import { checkRoutes } from './check-routes.ts'
 import { checkStore } from './check-store.ts'
 import { type Row, rowOf } from './loose.ts'
@@ -20,6 +21,7 @@ const CHECKS: readonly ((data: Row, report: Report) => void)[] = [
   checkListeners,
   checkStore,
   checkLifetimes,
+  checkNames,
   checkRoutes,
   checkClients,
   checkAccounts,

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { suggestion } from './nearest.ts'
+import { nearest } from './nearest.ts'
 import { Wrong } from './problem.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -20,15 +20,17 @@ export const prepareInterpolation = async (
   const files = await readNamedFiles(source, folder)
   return (text) =>
     text.includes('${')
-      ? text.replace(EXPRESSION, (all, expression: string | undefined) =>
-          expression === undefined ? all.slice(1) : evaluate(expression, env, files),
+      ? text.replace(EXPRESSION, (all, found: string | undefined) =>
+          found === undefined ? all.slice(1) : evaluate(found, env, files),
         )
       : text
 }
 
 type FileTexts = ReadonlyMap<string, string | Wrong>
 
-const evaluate = (expression: string, env: Environment, files: FileTexts): string => {
+const evaluate = (found: string, env: Environment, files: FileTexts): string => {
+  if (!found.endsWith('}')) throw new Wrong(FORMS)
+  const expression = found.slice(0, -1)
   if (expression.startsWith('file:')) return fileText(expression.slice('file:'.length), files)
   const [, name, fallback] = VARIABLE.exec(expression) ?? []
   // What stands between the braces may be a piece of a secret: it is not repeated.
@@ -41,9 +43,9 @@ const evaluate = (expression: string, env: Environment, files: FileTexts): strin
 }
 
 const unset = (name: string, env: Environment): string => {
-  const meant = suggestion(name, Object.keys(env))
-  const near = meant.includes('did you mean') ? meant : ''
-  return `needs the environment variable ${name}, which is not set${near || `; \${${name}:-…} gives it a default`}`
+  const near = nearest(name, Object.keys(env))
+  const hint = near ? `did you mean "${near}"?` : `\${${name}:-…} gives it a default`
+  return `needs the environment variable ${name}, which is not set; ${hint}`
 }
 
 const fileText = (name: string, files: FileTexts): string => {
@@ -77,7 +79,7 @@ const readNamed = async (name: string, folder: string): Promise<string | Wrong> 
 }
 
 // `$${` first, so that it is not taken for an expression; one without its `}` runs to the end and fits no form.
-const EXPRESSION = /\$\$\{|\$\{([^}]*)(?:\}|$)/g
+const EXPRESSION = /\$\$\{|\$\{([^}]*\}?)/g
 const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s
 const FORMS = `has a \${…} that is none of \${NAME}, \${NAME:-default}, \${file:/path}; $\${ stands for a plain \${`
 const LARGEST = 65_536

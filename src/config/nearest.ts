@@ -1,22 +1,28 @@
 /**
- * The name that was most likely meant: the one with the fewest edits, not counting case and `_` or `-`, if it is near
- * enough (a third of the letters). Undefined when nothing is.
+ * The name that was most likely meant, not counting case and `_` or `-`: the one with the fewest edits, if they are no more
+ * than a third of the letters, else one that begins like the word or that the word begins like. Undefined when none is near.
  */
 export const nearest = (word: string, names: Iterable<string>): string | undefined => {
   const plain = plainly(word)
   let best: string | undefined
   let least = Math.max(1, Math.floor(plain.length / 3)) + 1
+  let alike: string | undefined
   for (const name of names) {
-    const distance = edits(plain, plainly(name), least)
+    const candidate = plainly(name)
+    const distance = edits(plain, candidate, least)
     if (distance < least) {
       best = name
       least = distance
     }
+    if (isBeginning(plain, candidate) || isBeginning(candidate, plain)) alike ??= name
   }
-  return best
+  return best ?? alike
 }
 
-/** ` Did you mean "x"?`, or the names to choose from when none is near and they are few. */
+const isBeginning = (short: string, long: string): boolean =>
+  short.length >= 4 && long.startsWith(short)
+
+/** `; did you mean "x"?`, or the names to choose from when none is near and they are few; `none` when there are none. */
 export const suggestion = (word: string, names: readonly string[], none = ''): string => {
   const name = nearest(word, names)
   if (name !== undefined) return `; did you mean "${name}"?`

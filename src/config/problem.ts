@@ -13,8 +13,8 @@ export type Path = readonly (string | number)[]
 
 /** Takes what the checks find. */
 export type Report = {
-  problem(path: Path, message: string, at?: Place): void
-  warning(path: Path, message: string, at?: Place): void
+  problem(path: Path, message: string, at?: Place | undefined): void
+  warning(path: Path, message: string, at?: Place | undefined): void
   /** The line of the value at a path, for messages that name another place. */
   line(path: Path): number
 }

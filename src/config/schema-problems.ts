@@ -18,9 +18,12 @@ export const reportIssues = (
       for (const key of issue.keys)
         report.problem([...path, key], unknownKey(key, keysAt(schema, path)), 'key')
     else if (issue.code === 'invalid_type') report.problem(path, wrongKind(issue.expected))
-    else report.problem(path, issue.message)
+    else if (!isUnreadable(issue)) report.problem(path, issue.message)
   }
 }
+
+const isUnreadable = (issue: Issue): boolean =>
+  issue.code === 'custom' && issue.params?.unreadable === true
 
 const asStep = (step: PropertyKey): string | number =>
   typeof step === 'symbol' ? String(step) : step

@@ -7,15 +7,12 @@ export const parseScope = (value: unknown): readonly string[] => {
   const scopes = parts.flatMap((part) => asText(part).split(' ')).filter((scope) => scope !== '')
   if (scopes.length === 0) throw new Wrong('is empty: name a scope, or leave the key out')
   for (const scope of scopes) {
-    if (!SCOPE.test(scope))
-      throw new Wrong(
-        scope.includes(',')
-          ? 'must be separated by spaces, not commas'
-          : 'must be made of printable ASCII, without quotes and backslashes',
-      )
+    if (scope.includes(',')) throw new Wrong('must be separated by spaces, not commas')
+    if (!SCOPE.test(scope)) throw new Wrong(`must be made of ${SCOPE_CHARACTERS}`)
   }
   return [...new Set(scopes)]
 }
 
 /** RFC 6749 §3.3 scope-token; without the comma, which some clients separate scopes with. */
 export const SCOPE = /^[!#-+\--[\]-~]+$/
+export const SCOPE_CHARACTERS = 'printable ASCII without spaces, commas, quotes and backslashes'

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { suggestion } from './nearest.ts'
+import { nearest } from './nearest.ts'
 import { Wrong } from './problem.ts'
 import { DURATION, formatDuration, parseDuration, parseSize, SIZE } from './units.ts'
 
@@ -18,12 +18,17 @@ export const setting = <T>(description: string, form: Form, judge: (value: unkno
         return judge(value)
       } catch (error) {
         if (!(error instanceof Wrong)) throw error
-        const params = { kind: error.kind }
+        const params = { kind: error.kind, unreadable: isUnreadable(value) }
         context.issues.push({ code: 'custom', message: error.message, input: value, params })
         return z.NEVER
       }
     })
     .register(reference, { description, ...form })
+
+/** What could not be filled in is a symbol in the tree (yaml-tree.ts), and was told of there. */
+const isUnreadable = (value: unknown): boolean =>
+  typeof value === 'symbol' ||
+  (Array.isArray(value) && value.some((item) => typeof item === 'symbol'))
 
 const EMPTY = 'is empty: give it a value, or leave the key out'
 
@@ -84,10 +89,10 @@ export const choice = <const T extends string>(description: string, words: reado
 export const asChoice = <const T extends string>(value: unknown, words: readonly T[]): T => {
   const word = words.find((known) => known === value)
   if (word !== undefined) return word
-  const choices = words.join(', ')
-  if (typeof value !== 'string') throw new Wrong(`must be one of ${choices}`)
-  const near = suggestion(value, words)
-  throw new Wrong(`must be one of ${choices}${near.includes('did you mean') ? near : ''}`)
+  const near = typeof value === 'string' ? nearest(value, words) : undefined
+  throw new Wrong(
+    `must be one of ${words.join(', ')}${near === undefined ? '' : `; did you mean "${near}"?`}`,
+  )
 }
 
 const YEARS = 10 * 365 * 86_400

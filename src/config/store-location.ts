@@ -4,6 +4,7 @@ import { Wrong } from './problem.ts'
 
 /** Where the store is. The file of `sqlite:` stays as it was written; `locate` makes it absolute. */
 export const parseStore = (text: string): StoreLocation => {
+  if (text === 'memory') return { kind: 'memory' }
   const scheme = /^([a-z]+):/.exec(text)?.[1]
   const parse = SCHEMES.get(scheme ?? '')
   if (parse === undefined) throw new Wrong(FORMS)

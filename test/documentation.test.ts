@@ -36,6 +36,14 @@ describe('the documents', () => {
     expect(broken).toEqual([])
   })
 
+  it.each(documents)('%s names sources that exist', (document) => {
+    const named = [...read(document).matchAll(/(?<![\w/.])(?:src\/)?((?:[a-z-]+\/)+[a-z-]+\.ts)/g)]
+    const missing = named
+      .map(([, path = '']) => path)
+      .filter((path) => !existsSync(join(root, 'src', path)) && !existsSync(join(root, path)))
+    expect(missing).toEqual([])
+  })
+
   it('README.md is read in one sitting', () => {
     expect(read('README.md').split('\n').length).toBeLessThan(200)
   })

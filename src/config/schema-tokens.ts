@@ -7,7 +7,7 @@ export const LIFETIMES = {
     'How long a refresh token is good since its last use. An application that comes back within this time stays signed in.',
   grant: 'How long a grant is good since the person allowed it, whatever happens in between.',
   refreshRetry:
-    'How long a used refresh token still answers, with the same successor: a client whose answer was lost may ask again. Half of the access token’s life at most.',
+    'How long a used refresh token still answers, with the same successor: a client whose answer was lost may ask again. Half of the access token’s life at most, and by default where that is less than 60s.',
 }
 
 export const tokens = object('Lifetimes. A client may have its own (clients[].tokens).', {

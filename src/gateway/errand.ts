@@ -118,6 +118,7 @@ export const createErrand = (
     token: job.token,
     patience: 0,
     touched: streams.tick,
+    at: -1,
     revoked: () => stop(ENDED),
     expired: () => stop(relay.begun() ? IDLE : isUploading() ? CLIENT_SLOW : TIMEOUT),
   }

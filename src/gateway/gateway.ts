@@ -198,6 +198,7 @@ export const createGateway = (deps: {
         token: visit.token,
         patience: Number.POSITIVE_INFINITY,
         touched: 0,
+        at: -1,
         revoked: () => way.end(1008, 'the access token ended'),
         expired() {},
       }

@@ -32,7 +32,7 @@ export const requestFields = (
   else {
     if (head.host !== undefined) fields.push('X-Forwarded-Host', head.host)
     fields.push('X-Forwarded-For', peer.address, 'X-Forwarded-Proto', peer.proto)
-    fields.push('X-Request-Id', id, 'traceparent', newTraceparent(id))
+    fields.push('X-Request-Id', id, 'traceparent', newTraceparent(id, peer.trusted))
   }
   fields.push('Via', sender.via)
   if (head.body !== undefined && head.body !== 'chunked') fields.push('Content-Length', head.body)
@@ -54,7 +54,7 @@ const continueForwarding = (fields: string[], head: RequestHead, sender: Sender)
     ['x-forwarded-for', [...before, sender.address].join(', ')],
     ['x-forwarded-proto', sender.peer.proto],
     ['x-forwarded-host', told.get('x-forwarded-host')?.[0] ?? head.host ?? ''],
-    ['traceparent', continued ? (trace[0] ?? '') : newTraceparent(sender.id)],
+    ['traceparent', continued ? (trace[0] ?? '') : newTraceparent(sender.id, true)],
   ])
   if (!continued) told.delete('tracestate')
   for (const [name, value] of ours) fields.push(name, value)

@@ -57,8 +57,8 @@ export const createRelay = (
       res.writeHead(status, fields)
       begun = true
       missing = length ?? Number.NaN
-      // When the body came in the same packet, `data` is called before this.
-      queueMicrotask(flush)
+      // A small body waits for its first bytes; what may be long in coming shows its head at once.
+      if (length === undefined || length > SMALL) process.nextTick(flush)
     },
     data(chunk, source) {
       on.moved(chunk.length)

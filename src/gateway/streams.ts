@@ -8,6 +8,8 @@ export type Stream = {
   patience: number
   /** The tick of its last progress. */
   touched: number
+  /** Its place in the list; -1 outside. Kept by the list. */
+  at: number
   /** Its token is good no more. */
   revoked(): void
   /** Nothing has moved for too long. */
@@ -28,28 +30,45 @@ export type Streams = {
  * what makes no progress. One timer for all, so that a request costs no timer of its own.
  */
 export const createStreams = (tokens: Pick<AccessTokens, 'onEnded'>): Streams => {
-  const streams = new Set<Stream>()
+  // No Set: the tables that a busy one outgrows keep what was in them alive until the next full collection, and each other.
+  const streams: Stream[] = []
   let tick = 0
+  // Backwards, because whoever is told leaves the list and the last one takes its place.
+  const each = (tell: (stream: Stream) => void) => {
+    for (let at = streams.length - 1; at >= 0; at--) {
+      const stream = streams[at]
+      if (stream !== undefined) tell(stream)
+    }
+  }
   const timer = setInterval(() => {
     tick += 1
-    for (const stream of streams) {
+    each((stream) => {
       if (tick - stream.touched > stream.patience) stream.expired()
-    }
+    })
   }, TICK_MS).unref()
-  const forget = tokens.onEnded((ended) => {
-    for (const stream of streams) {
+  const forget = tokens.onEnded((ended) =>
+    each((stream) => {
       if (stream.token !== undefined && isUnder(stream.token, ended)) stream.revoked()
-    }
-  })
+    }),
+  )
   return {
     get size() {
-      return streams.size
+      return streams.length
     },
     get tick() {
       return tick
     },
-    add: (stream) => void streams.add(stream),
-    delete: (stream) => void streams.delete(stream),
+    add(stream) {
+      stream.at = streams.push(stream) - 1
+    },
+    delete(stream) {
+      const last = streams.at(-1)
+      if (stream.at < 0 || last === undefined) return
+      streams[stream.at] = last
+      last.at = stream.at
+      stream.at = -1
+      streams.pop()
+    },
     close() {
       clearInterval(timer)
       forget()

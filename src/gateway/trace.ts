@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 
 /**
- * A new `traceparent` (W3C Trace Context §3.2) made of the request's id, so that the two can be found by one another; of a
- * fresh one when the id is a proxy's own. Sampled: whether to record is the upstream's choice.
+ * A new `traceparent` (W3C Trace Context §3.2) made of the request's id, a UUID, so that the two can be found by one another; of a
+ * fresh one when the id is `foreign`, a proxy's own. Sampled: whether to record is the upstream's choice.
  */
-export const newTraceparent = (id: string): string => {
-  const uuid = UUID.test(id) ? id : randomUUID()
+export const newTraceparent = (id: string, foreign: boolean): string => {
+  const uuid = foreign ? randomUUID() : id
+  // Never all zeros, because of the variant bits.
   const low = uuid.slice(19, 23) + uuid.slice(24)
   return `00-${uuid.slice(0, 8)}${uuid.slice(9, 13)}${uuid.slice(14, 18)}${low}-${low}-01`
 }
@@ -14,6 +15,4 @@ export const newTraceparent = (id: string): string => {
 export const isTraceparent = (value: string): boolean =>
   TRACEPARENT.test(value) && !/^..-0{32}|-0{16}-/.test(value)
 
-// The variant bits of a UUID keep its second half from being all zeros.
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/

@@ -25,18 +25,31 @@ export const exchangeOf = (
   { status, now, upgraded }: { status: number; now: number; upgraded?: boolean },
 ): Exchange => {
   const { id, req, peer, started, place, token, refusal, error, bytes } = visit
-  return {
+  const exchange: { -readonly [Key in keyof Exchange]: Exchange[Key] } = {
     id,
     method: req.method ?? '',
-    path: (req.url ?? '').split('?', 1)[0] ?? '',
+    path: pathOf(req.url ?? ''),
     status,
     seconds: now - started,
     remote: peer.address,
-    ...(place && { route: place.route.path, upstream: place.route.upstream.name }),
-    ...(token && { client_id: token.client_id, sub: token.sub, grant_id: token.grant_id }),
-    ...(refusal !== undefined && { refusal }),
-    ...(error !== undefined && { error }),
-    ...(upgraded && { upgraded }),
     bytes,
   }
+  if (place !== undefined) {
+    exchange.route = place.route.path
+    exchange.upstream = place.route.upstream.name
+  }
+  if (token !== undefined) {
+    exchange.client_id = token.client_id
+    exchange.sub = token.sub
+    exchange.grant_id = token.grant_id
+  }
+  if (refusal !== undefined) exchange.refusal = refusal
+  if (error !== undefined) exchange.error = error
+  if (upgraded) exchange.upgraded = true
+  return exchange
+}
+
+const pathOf = (url: string): string => {
+  const end = url.indexOf('?')
+  return end < 0 ? url : url.slice(0, end)
 }

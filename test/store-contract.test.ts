@@ -33,8 +33,8 @@ const kinds: readonly [string, (clock: MovableClock) => Store][] = [
 ]
 
 describe.each(kinds)('the store contract, %s', (_kind, open) => {
-  const start = () => {
-    const clock = movableClock()
+  const start = (at?: number) => {
+    const clock = movableClock(at)
     const store = open(clock)
     closers.push(() => store.close())
     const inSeconds = (seconds: number) => (clock() + seconds) * 1000
@@ -306,8 +306,8 @@ describe.each(kinds)('the store contract, %s', (_kind, open) => {
   })
 
   describe('sessions over it', () => {
-    const signIn = async () => {
-      const { store, clock } = start()
+    const signIn = async (at?: number) => {
+      const { store, clock } = start(at)
       const secrets = createSecrets(['a secret for tests, long enough'])
       const limits = () => ({ idle: 600, absolute: 3600 })
       const sessions = createSessions({ store, secrets, clock, limits })
@@ -339,6 +339,13 @@ describe.each(kinds)('the store contract, %s', (_kind, open) => {
         expect(await sessions.find(value)).toMatchObject({ sub: 'ada' })
       }
       clock.move(60)
+      expect(await sessions.find(value)).toBeUndefined()
+    })
+
+    it.each([1_000_000, 9_000_000_000])('it lives by our clock: at %i s', async (at) => {
+      const { sessions, value, clock } = await signIn(at)
+      expect(await sessions.find(value)).toMatchObject({ sub: 'ada', expires: at + 3600 })
+      clock.move(601)
       expect(await sessions.find(value)).toBeUndefined()
     })
 

@@ -318,11 +318,14 @@ describe('writing', () => {
     const file = inFolder()
     const store = open(file, { maximumPages: 60, deadline: 10 })
     await store.set('a', '1', inAMinute())
+    const small = (name: string) =>
+      Array.from({ length: 50 }, (_, i) => store.set(`${name} ${i}`, '1', inAMinute()))
+    const before = small('before')
     const large = store.set('large', 'v'.repeat(1_000_000), inAMinute())
-    const small = store.set('a', '2', inAMinute())
+    const after = small('after')
     await expect(large).rejects.toThrow(StoreUnavailable)
-    expect(await small).toBe(true)
-    expect(await store.get('a')).toBe('2')
+    expect(new Set(await Promise.all([...before, ...after]))).toEqual(new Set([true]))
+    expect(await store.get('after 49')).toBe('1')
     expect(await store.get('large')).toBeUndefined()
   })
 

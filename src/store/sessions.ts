@@ -1,5 +1,5 @@
 import { Keyv } from 'keyv'
-import { type Clock, systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { digest, type Secrets } from './secrets.ts'
 import { type Store, StoreUnavailable } from './store.ts'
 
@@ -36,9 +36,14 @@ type SessionDeps = {
  * too long. Touching writes the second alone, so that no touch brings back a session that was just ended.
  */
 export const createSessions = ({ store, secrets, clock, limits }: SessionDeps): Sessions => {
-  // No 'error' listener, on purpose: with one, Keyv answers an outage as if the session were unknown. The store
-  // judges expiry, by our clock.
-  const keyv = new Keyv<Session>({ store, checkExpired: false })
+  // No 'error' listener, on purpose: with one, Keyv answers an outage as if the session were unknown. Keyv counts from
+  // the machine's clock; the end of a session is set, and judged, by ours.
+  const end = () => (clock() + limits().absolute) * 1000
+  const byOurClock = {
+    ...store,
+    set: (key: string, value: unknown) => store.set(key, value, end()),
+  }
+  const keyv = new Keyv<Session>({ store: byOurClock, checkExpired: false })
 
   const use = async (id: string, sub: string): Promise<void> => {
     const now = clock()
@@ -54,13 +59,9 @@ export const createSessions = ({ store, secrets, clock, limits }: SessionDeps): 
     async start({ sub, auth_time }) {
       const value = secrets.mint('session')
       const id = digest(value)
-      const expires = clock() + limits().absolute
+      const session: Session = { id, sub, auth_time, expires: clock() + limits().absolute }
       await use(id, sub)
-      const session: Session = { id, sub, auth_time, expires }
-      // Keyv counts from the machine's clock.
-      const ttl = (expires - systemClock()) * 1000
-      const written = ttl > 0 && (await keyv.set(sessionKey(id), session, ttl))
-      if (!written) throw new StoreUnavailable('the session was not written')
+      if (!(await keyv.set(sessionKey(id), session))) throw new StoreUnavailable('no session')
       return value
     },
     async find(value) {

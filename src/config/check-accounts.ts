@@ -1,5 +1,4 @@
-import { checkScopes } from './check-scopes.ts'
-import { checkTwice } from './check-twice.ts'
+import { checkScopes, checkTwice } from './check-names.ts'
 import { flagOf, type Row, rowsOf, textOf, wordsOf } from './loose.ts'
 import { isWeak, looksHashed, parsePasswordHash } from './password-hash.ts'
 import { type Path, type Report, Wrong } from './problem.ts'
@@ -8,12 +7,12 @@ import { type Path, type Report, Wrong } from './problem.ts'
 export const checkAccounts = (data: Row, report: Report): void => {
   const accounts = rowsOf(data, 'accounts')
   const demo = flagOf(data.demo, false)
-  checkTwice(accounts, 'username', ({ row }) => textOf(row.username), report)
+  checkTwice(accounts, 'username', report)
   // A `sub` that is another's username is as good as that one's `sub`.
   const named = accounts.filter(({ row }) => row.sub !== undefined)
   const unnamed = accounts.filter(({ row }) => row.sub === undefined)
   const subjects = new Set(unnamed.map(({ row }) => textOf(row.username)))
-  checkTwice(named, 'sub', ({ row }) => textOf(row.sub), report)
+  checkTwice(named, 'sub', report)
   for (const { path, row } of named)
     if (typeof row.sub === 'string' && subjects.has(row.sub))
       report.problem([...path, 'sub'], 'is the username of another account, and so its sub')

@@ -1,12 +1,11 @@
-import { checkScopes } from './check-scopes.ts'
-import { checkTwice } from './check-twice.ts'
+import { checkScopes, checkTwice } from './check-names.ts'
 import { flagOf, listOf, type Row, rowsOf, textOf, wordsOf } from './loose.ts'
 import type { Path, Report } from './problem.ts'
 
 /** What a client may and may not be, given that it has a secret or none (RFC 6749 §2.1). */
 export const checkClients = (data: Row, report: Report): void => {
   const clients = rowsOf(data, 'clients')
-  checkTwice(clients, 'client_id', ({ row }) => textOf(row.client_id), report)
+  checkTwice(clients, 'client_id', report)
   for (const { path, row } of clients) {
     if (row.client_secret === undefined) checkPublic(row, path, report)
     else checkConfidential(row, path, flagOf(data.demo, false), report)

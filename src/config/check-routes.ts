@@ -1,4 +1,4 @@
-import { checkScopes } from './check-scopes.ts'
+import { checkScopes } from './check-names.ts'
 import { listOf, type Row, rowOf, rowsOf, textOf, wordsOf } from './loose.ts'
 import { suggestion } from './nearest.ts'
 import { attempt, type Path, type Report } from './problem.ts'

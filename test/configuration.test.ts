@@ -2,6 +2,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { protectedResources } from '../src/config/protected-resource.ts'
+import { reservedPaths } from '../src/config/reserved-paths.ts'
 import {
   account,
   BASE,
@@ -390,6 +392,60 @@ accounts:
       '12:19 clients[0].require_pkce: must be true for a public client (one without a client_secret)',
       '14:32 accounts[0].password: needs the environment variable PASSWORD, which is not set; ${PASSWORD:-…} gives it a default',
       '14:61 accounts[0].role: is an unknown key; known: username, password, sub, name, email, scope, admin',
+    ])
+  })
+})
+
+describe('what the configuration says of paths', () => {
+  it.each([
+    ['/oauth', true],
+    ['/oauth/token', true],
+    ['/oauthx', false],
+    ['/OAuth/token', false],
+    ['/demo', true],
+    ['/demo/callback', true],
+    ['/.well-known/oauth-authorization-server', true],
+    ['/.well-known/oauth-authorization-server/t1', true],
+    ['/.well-known/openid-configuration', true],
+    ['/.well-known/jwks.json', true],
+    ['/.well-known/oauth-protected-resource/orders', true],
+    ['/.well-known/security.txt', false],
+    ['/.well-known', false],
+    ['/', false],
+  ])('reserved: %s %s', (path, reserved) => {
+    expect(reservedPaths({ paths: { oauth: '/oauth' } })(path)).toBe(reserved)
+  })
+
+  it('9728 §3.1 a resource a host and path, of all its methods, its document at the inserted path', async () => {
+    const { issuer, routes } = await configOf(
+      `${BASE.replace('http://localhost:8080', 'https://auth.example:8443/t1')}trustedProxies: [10.0.0.1]
+routes:
+  - { path: '/orders/*', upstream: orders, methods: [GET], scope: orders.read }
+  - { path: '/orders/*', upstream: orders, methods: [POST], scope: orders.write orders.read }
+  - { path: /orders, upstream: orders }
+  - { path: '/*', host: api.example, upstream: orders, scope: { any: orders.read } }
+  - { path: /open, upstream: orders, access: public }
+`,
+    )
+    const resources = protectedResources({ issuer, routes })
+    const orders = {
+      resource: 'https://auth.example:8443/t1/orders',
+      metadata_url: 'https://auth.example:8443/.well-known/oauth-protected-resource/t1/orders',
+      well_known_path: '/.well-known/oauth-protected-resource/t1/orders',
+      scopes: ['orders.read', 'orders.write'],
+    }
+    expect(routes.map((route) => resources.get(route))).toEqual([
+      orders,
+      orders,
+      orders,
+      {
+        resource: 'https://api.example:8443',
+        metadata_url: 'https://api.example:8443/.well-known/oauth-protected-resource',
+        well_known_path: '/.well-known/oauth-protected-resource',
+        host: 'api.example',
+        scopes: ['orders.read'],
+      },
+      undefined,
     ])
   })
 })

@@ -55,7 +55,7 @@ export type TokenLifetimes = {
 /** Failures (and creations by strangers) that are let through before 429, and in how many seconds. */
 export type Limit = { readonly points: number; readonly duration: number }
 
-export type Limits = {
+type Limits = {
   /** Wrong passwords, per account and address. */
   readonly passwords: Limit
   /** Wrong client secrets, per client and address. */
@@ -76,7 +76,7 @@ export type UpstreamSettings = {
   readonly connections: number
 }
 
-export type ScopeRule = { readonly mode: 'all' | 'any'; readonly scopes: readonly string[] }
+type ScopeRule = { readonly mode: 'all' | 'any'; readonly scopes: readonly string[] }
 
 export type RouteSettings = {
   /** `/status` is exact; `/orders/*` matches `/orders`, `/orders/` and below. */

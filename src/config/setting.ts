@@ -98,7 +98,7 @@ export const asChoice = <const T extends string>(value: unknown, words: readonly
 const YEARS = 10 * 365 * 86_400
 
 /** A pattern for editors, which see the file before anything is filled in. */
-export const orVariable = (pattern: RegExp): string => `(?:${pattern.source})|\\$\\{`
+const orVariable = (pattern: RegExp): string => `(?:${pattern.source})|\\$\\{`
 
 const VARIABLE = { type: 'string', pattern: '\\$\\{' }
 const DIGITS = { type: 'string', pattern: '^[0-9]+$|\\$\\{' }

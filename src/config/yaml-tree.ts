@@ -22,7 +22,7 @@ export type YamlTree = {
   readonly faults: readonly Fault[]
 }
 
-export type Fault = { readonly path: Path; readonly offset: number; readonly message: string }
+type Fault = { readonly path: Path; readonly offset: number; readonly message: string }
 
 /** Reads one YAML 1.2 document. Never throws: what is wrong is among the faults, all of it. */
 export const readTree = (text: string, interpolate: Interpolate): YamlTree => {

@@ -1,8 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Listen } from './config/config.ts'
 import { Mistake } from './mistake.ts'
+import { createServer } from './node-http.ts'
 
 export type Handlers = {
   request(req: IncomingMessage, res: ServerResponse): void

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { STATUS_CODES } from './node-http.ts'
 import type { Observe } from './telemetry/exchange.ts'
 
 /** Answers what Node's parser refused: no request exists, so this is the only trace of it. */

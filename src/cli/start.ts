@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { resolve } from 'node:path'
 import { systemClock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
@@ -33,6 +34,8 @@ export const start = async (
   announce(server, config, log)
   const demo = config.demo ? await startDemo(config, terminal) : undefined
   await server.warm()
+  // Else it is written only at a clean exit, which not every start comes to.
+  flushCompileCache()
   const watch = await watchFile(file, loaded.stamp, terminal, server, log)
 
   const code = await stopped

@@ -1,5 +1,5 @@
-import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from '../node-http.ts'
 
 /**
  * Answers an upgrade request with an ordinary response and closes the connection (RFC 9110 §7.8).

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
+import { answerPending } from './gateway/deny-upgrade.ts'
 import { STATUS_CODES } from './node-http.ts'
 import type { Observe } from './telemetry/exchange.ts'
 
@@ -7,7 +8,9 @@ import type { Observe } from './telemetry/exchange.ts'
 export const createMalformed =
   (observe: Observe) =>
   (error: NodeJS.ErrnoException, socket: Duplex): void => {
-    if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) {
+    // Behind a request that still waits for its answer, ours would be taken for that one.
+    const unanswerable = !socket.writable || socket.destroyed || answerPending(socket)
+    if (error.code === 'ECONNRESET' || unanswerable) {
       socket.destroy()
       return
     }

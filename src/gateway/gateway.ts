@@ -12,6 +12,7 @@ import { authenticate } from './bearer.ts'
 import { createCount } from './count.ts'
 import { createForwarder } from './forward.ts'
 import { answerFields, collectFields, requestFields } from './headers.ts'
+import { isBehindLast } from './linger.ts'
 import { createLocate, type Place } from './place.ts'
 import { isRefusal, type Refusal, refusal } from './refusal.ts'
 import { refuse, refuseUpgrade } from './refuse.ts'
@@ -209,6 +210,7 @@ export const createGateway = (deps: {
 
   return {
     handle(req, res) {
+      if (isBehindLast(req, res)) return true
       const place = locate(req)
       if (place === undefined) return false
       request(req, res, place)

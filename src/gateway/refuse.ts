@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { denyUpgrade } from './deny-upgrade.ts'
-import { endAfterBody } from './linger.ts'
+import { endAfterBody, markLast } from './linger.ts'
 import type { Refusal } from './refusal.ts'
 
 /** Answers a request with a refusal. When it has a body that nobody has read, the connection cannot go on. */
@@ -14,7 +14,10 @@ export const refuse = (
   const unread = !req.complete && hasBody(req)
   const body = refusalBody(refusal, id)
   const fields = ['Content-Length', String(Buffer.byteLength(body)), ...refusalFields(refusal, id)]
-  if (unread || refusal.close) fields.push('Connection', 'close')
+  if (unread || refusal.close) {
+    fields.push('Connection', 'close')
+    markLast(req)
+  }
   res.writeHead(refusal.status, fields)
   if (!unread) {
     res.end(body)

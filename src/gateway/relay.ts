@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { reset } from './deny-upgrade.ts'
 import type { AnswerFields } from './headers.ts'
-import { endAfterBody } from './linger.ts'
+import { endAfterBody, markLast } from './linger.ts'
 
 /** Whoever brings the answer, as far as its pace goes. */
 export type Source = { pause(): void; resume(): void }
@@ -53,7 +53,10 @@ export const createRelay = (
       }
     },
     begin(status, fields, length) {
-      if (on.unread()) fields.push('Connection', 'close')
+      if (on.unread()) {
+        fields.push('Connection', 'close')
+        markLast(req)
+      }
       res.writeHead(status, fields)
       begun = true
       missing = length ?? Number.NaN

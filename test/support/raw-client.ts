@@ -1,4 +1,4 @@
-import { openRaw, type RawSocket, until } from './raw-sockets.ts'
+import { openRaw, type RawSocket } from './raw-sockets.ts'
 
 /** An answer as its bytes came. */
 export type RawAnswer = {
@@ -24,16 +24,24 @@ export const exchange = async (port: number, bytes: string | Buffer): Promise<Ra
 }
 
 /** Waits until `count` whole answers have come, or the connection has ended. */
-export const answered = (client: RawSocket, count: number, method = 'GET'): Promise<void> =>
-  until(
-    `${count} answers`,
-    () =>
-      client.state() !== 'open' ||
-      answersIn(
-        client.received(),
-        Array.from({ length: count }, () => method),
-      ).length >= count,
-  )
+export const answered = (client: RawSocket, count: number, method = 'GET'): Promise<void> => {
+  const methods = Array.from({ length: count }, () => method)
+  const { socket } = client
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (client.state() === 'open' && answersIn(client.received(), methods).length < count) return
+      clearTimeout(timer)
+      socket.off('data', look).off('end', look).off('close', look)
+      resolve()
+    }
+    const timer = setTimeout(
+      () => reject(new Error(`in vain: ${count} answers, of ${JSON.stringify(client.received())}`)),
+      10_000,
+    )
+    socket.on('data', look).on('end', look).on('close', look)
+    look()
+  })
+}
 
 /** The whole final answers in a stream of bytes. `methods`: of the requests, in order, where one is HEAD. */
 export const answersIn = (bytes: string, methods: readonly string[] = []): RawAnswer[] => {
@@ -93,3 +101,11 @@ const parsed = (status: number, head: string, body: string, bytes: string): RawA
       .filter((field) => field.slice(0, field.indexOf(':')).toLowerCase() === name.toLowerCase())
       .map((field) => field.slice(field.indexOf(':') + 1).trim()),
 })
+
+/** A request in bytes: `Host: gw` unless the fields name one. */
+export const message = (line: string, fields: readonly string[] = [], body = ''): string => {
+  const host = fields.some((field) => /^host:/i.test(field)) ? [] : ['Host: gw']
+  return `${[`${line} HTTP/1.1`, ...host, ...fields].join('\r\n')}\r\n\r\n${body}`
+}
+
+export const bearer = (value: string): string => `Authorization: Bearer ${value}`

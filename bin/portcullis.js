@@ -15,10 +15,13 @@ if (major < FLOOR[0] || (major === FLOOR[0] && minor < FLOOR[1])) {
   void start()
 }
 
-// The built program where there is one (the npm package, the image), else the sources of a checkout.
+// The sources where they are, in a checkout, else the built program (the npm package, the image). The compile cache is
+// on before the first of them is read: then Node need not load what takes the types off.
 function start() {
-  return import('node:fs').then(({ existsSync }) => {
-    const built = new URL('../dist/main.js', import.meta.url)
-    return import(existsSync(built) ? built.href : '../src/main.ts')
-  })
+  const { existsSync } = process.getBuiltinModule('node:fs')
+  const { enableCompileCache } = process.getBuiltinModule('node:module')
+  const { fileURLToPath } = process.getBuiltinModule('node:url')
+  enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/portcullis', import.meta.url)))
+  const sources = new URL('../src/main.ts', import.meta.url)
+  return import(existsSync(sources) ? sources.href : '../dist/main.js')
 }

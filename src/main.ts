@@ -12,9 +12,16 @@ const { run } = await import('./cli/run.ts')
 try {
   const code = await run(process.argv.slice(2), {
     env: process.env,
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
+    // Node opens each at its first use, and what it needs for that is not small.
+    get stdin() {
+      return process.stdin
+    },
+    get stdout() {
+      return process.stdout
+    },
+    get stderr() {
+      return process.stderr
+    },
     onSignal(signal, listener) {
       process.on(signal, listener)
       return () => process.off(signal, listener)

@@ -62,6 +62,16 @@ describe('the documents', () => {
     expect(found.map(formatProblem)).toEqual([])
   })
 
+  it('README.md names people and clients of the demo as they are', async () => {
+    const loaded = await loadConfiguration(join(root, 'config/demo.yaml'), {})
+    if ('problems' in loaded) throw new Error('config/demo.yaml has problems')
+    const { accounts, clients } = loaded.config
+    const [{ username = '', password = '' } = {}] = accounts
+    expect(read('README.md')).toContain(`sign in as \`${username}\`, password \`${password}\``)
+    const secret = clients.find(({ client_id }) => client_id === 'robot')?.client_secret
+    expect(read('README.md')).toContain(`-u robot:${secret} `)
+  })
+
   it('README.md lists every command', () => {
     const commands = inSources(/\.command\('([a-z-]+)/g)
     expect(commands.length).toBeGreaterThan(4)

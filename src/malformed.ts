@@ -1,17 +1,22 @@
 import { randomUUID } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { answerPending } from './gateway/deny-upgrade.ts'
 import { STATUS_CODES } from './node-http.ts'
 import type { Observe } from './telemetry/exchange.ts'
 
 /** Answers what Node's parser refused: no request exists, so this is the only trace of it. */
 export const createMalformed =
   (observe: Observe) =>
-  (error: NodeJS.ErrnoException, socket: Duplex): void => {
-    // Behind a request that still waits for its answer, ours would be taken for that one.
-    const unanswerable = !socket.writable || socket.destroyed || answerPending(socket)
-    if (error.code === 'ECONNRESET' || unanswerable) {
+  (error: NodeJS.ErrnoException, socket: Connection): void => {
+    const waiting = socket._httpMessage
+    // Ours would be taken for the answer of an earlier request that still waits for its own.
+    if (error.code === 'ECONNRESET' || !socket.writable || waiting?.req.complete) {
       socket.destroy()
+      return
+    }
+    // It has an answer already, or a part of one.
+    if (waiting?.headersSent) {
+      socket.destroySoon?.()
       return
     }
     const { status, why } = MALFORMED.get(error.code ?? '') ?? BAD_REQUEST
@@ -37,6 +42,9 @@ export const createMalformed =
         `Connection: close\r\n\r\n${body}`,
     )
   }
+
+/** A connection, with Node's note of whose turn it is on it. */
+type Connection = Duplex & { _httpMessage?: ServerResponse | null; destroySoon?(): void }
 
 const BAD_REQUEST = { status: 400, why: 'The request is not well-formed HTTP.' }
 

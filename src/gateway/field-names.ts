@@ -56,6 +56,9 @@ const DROPPED = [
   'x-auth-client-id',
   'x-auth-scope',
   // Another method or path than the one that was authorised.
+  'x-envoy-original-path',
+  'x-forwarded-method',
+  'x-forwarded-uri',
   'x-http-method',
   'x-http-method-override',
   'x-method-override',

@@ -82,7 +82,8 @@ const sort = (head: Draft, name: string, value: string): Refusal | undefined => 
       return undefined
     case 'coding':
       head.body = 'chunked'
-      return value.toLowerCase() === 'chunked' ? undefined : CODING
+      if (value.toLowerCase() === 'chunked') return undefined
+      return CODINGS.test(value) ? CODING : CODING_UNFIT
     case 'cookie':
       passCookies(head, name, value)
       return undefined
@@ -146,6 +147,9 @@ const MOST_FIELDS = 100
 /** RFC 9110 §4.2.1: a name or an address, and a port. */
 const HOST = /^(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?$/
 
+/** RFC 9112 §7: names, as far as they are some. */
+const CODINGS = /^[\w!#$%&'*+.^`|~-]+(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]+)*$/
+
 const VERSION = refusal(505, 'http_version_not_supported', 'HTTP/1.1 or HTTP/1.0 is spoken here', {
   reason: 'version',
   close: true,
@@ -163,6 +167,7 @@ const CODING = refusal(501, 'not_implemented', 'The only transfer coding known h
   reason: 'head.coding',
   close: true,
 })
+const CODING_UNFIT = malformed('Transfer-Encoding is not well-formed', 'head.coding')
 const TWO_HOSTS = malformed('Host has to be sent once', 'head.host')
 const HOST_UNFIT = malformed('Host has to be a name or address, and perhaps a port', 'head.host')
 const TWO_AUTHORIZATIONS = malformed('Authorization has to be sent once', 'head.authorization')

@@ -3,12 +3,12 @@
 # The image carries its own Node, so the platform packages of package.json stay out of it (docs/decisions/0007).
 ARG NODE_IMAGE=node:26.12.1-slim
 
-# The compiler is itself an optional platform package: this stage installs everything, and only dist/ leaves it.
+# The bundler is itself an optional platform package: this stage installs everything, and only dist/ leaves it.
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY deploy/build.ts deploy/build.ts
 COPY src src
 RUN npm run build
 

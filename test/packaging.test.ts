@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 
+import { build } from '../deploy/build.ts'
 import { layOutPackage } from '../deploy/npm-package.ts'
 import { hashPassword } from '../src/store/passwords.ts'
 import { freePort, until } from './support/portcullis.ts'
@@ -23,7 +24,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portcullis-package-'))
   built = join(folder, 'package')
   const dist = join(folder, 'dist')
-  await run('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json', '--outDir', dist])
+  await build(dist)
   layOutPackage(built, dist)
 }, 60_000)
 

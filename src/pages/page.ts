@@ -38,7 +38,7 @@ export const document = (p: {
 </head>
 <body>
 ${p.body}
-${p.script !== undefined && html`<script type="module">${markup(p.script)}</script>`}
+${p.script !== undefined && markup(`<script type="module">${p.script}</script>`)}
 </body>
 </html>
 `.markup

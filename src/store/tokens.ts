@@ -96,8 +96,10 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
   const handles = createHandles()
   const listeners = createListeners<Ended>(deps.log)
   const reads = createTokenReads(deps.read)
+  // Bounded by size, each entry counting one: bounded by number it would take the memory of a full cache at once.
   const cache = new LRUCache<string, Entry>({
-    max: deps.maximum,
+    maxSize: deps.maximum,
+    sizeCalculation: () => 1,
     dispose: ({ grant, client, account }) => [grant, client, account].forEach(handles.release),
   })
   // Apart from the cache, so that a flood of unknown tokens cannot push out a good one.

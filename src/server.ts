@@ -209,6 +209,6 @@ const exportGauges = (metrics: Metrics, { tokens, store }: Stores, log: Deps['lo
 }
 
 const needingRestart = (started: Config, next: Config): readonly string[] =>
-  (['listen', 'admin', 'store', 'workers', 'secret'] as const).filter(
+  (['listen', 'admin', 'store', 'workers'] as const).filter(
     (key) => JSON.stringify(started[key]) !== JSON.stringify(next[key]),
   )

@@ -98,9 +98,11 @@ describe('config/portcullis.yaml', () => {
     expect(missing).toEqual([])
   })
 
-  it('loads, with no warning, where the environment has what it asks for', async () => {
+  it('loads where the environment has what it asks for, with no warning but of what has no effect yet', async () => {
     const result = await loadConfiguration(fileOf('portcullis.yaml'), ENV)
-    expect('problems' in result ? result.problems.map(formatProblem) : result.warnings).toEqual([])
+    const told = 'problems' in result ? result.problems : result.warnings
+    const unexpected = told.filter(({ message }) => !message.startsWith('has no effect yet'))
+    expect(unexpected.map(formatProblem)).toEqual([])
   })
 
   it('shows each default as it is', async () => {

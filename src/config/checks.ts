@@ -1,5 +1,6 @@
 import { checkAccounts } from './check-accounts.ts'
 import { checkClients } from './check-clients.ts'
+import { checkLater } from './check-later.ts'
 import { checkLifetimes } from './check-lifetimes.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkNames } from './check-names.ts'
@@ -25,4 +26,5 @@ const CHECKS: readonly ((data: Row, report: Report) => void)[] = [
   checkRoutes,
   checkClients,
   checkAccounts,
+  checkLater,
 ]

@@ -346,6 +346,14 @@ describe('what is unwise is a warning', () => {
       ['2:9 secret: is short: at least 32 random characters (openssl rand -base64 32)'],
     ],
     [
+      'what this release does not act on',
+      `${ISSUER}workers: auto\nregistration: open\n`,
+      [
+        '2:10 workers: has no effect yet: it runs as one process',
+        '3:15 registration: has no effect yet: nobody can register a client',
+      ],
+    ],
+    [
       'a weak hash',
       account(`    password: ${HASH.replace('19456', '4096')}\n`),
       ['6:15 accounts[0].password: is a weak hash: m=19456,t=2,p=1 or more is advised'],

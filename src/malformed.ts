@@ -9,8 +9,8 @@ export const createMalformed =
   (observe: Observe) =>
   (error: NodeJS.ErrnoException, socket: Connection): void => {
     const waiting = socket._httpMessage
-    // Ours would be taken for the answer of an earlier request that still waits for its own.
-    if (error.code === 'ECONNRESET' || !socket.writable || waiting?.req.complete) {
+    // Nobody is left to be told; or an earlier request still waits, and would take this for its answer.
+    if (LEFT.has(error.code ?? '') || !socket.writable || waiting?.req.complete) {
       socket.destroy()
       return
     }
@@ -45,6 +45,9 @@ export const createMalformed =
 
 /** A connection, with Node's note of whose turn it is on it. */
 type Connection = Duplex & { _httpMessage?: ServerResponse | null; destroySoon?(): void }
+
+/** The client went in the middle of a request. */
+const LEFT = new Set(['ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE'])
 
 const BAD_REQUEST = { status: 400, why: 'The request is not well-formed HTTP.' }
 

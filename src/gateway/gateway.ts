@@ -18,7 +18,7 @@ import { isRefusal, type Refusal, refusal } from './refusal.ts'
 import { refuse, refuseUpgrade } from './refuse.ts'
 import { createStreams, type Stream } from './streams.ts'
 import { createUpgrader } from './upgrade.ts'
-import { ENDED, type Failure } from './upstream-failure.ts'
+import { CLIENT_GONE, ENDED, type Failure } from './upstream-failure.ts'
 import type { Target } from './upstreams.ts'
 import { exchangeOf, type Visit } from './visit.ts'
 
@@ -129,7 +129,10 @@ export const createGateway = (deps: {
     const visit = enter(req)
     let abandon: (() => void) | undefined
     res.once('close', () => {
-      if (!res.writableFinished) abandon?.()
+      if (!res.writableFinished) {
+        abandon?.()
+        visit.error ??= CLIENT_GONE.error
+      }
       leave(visit, res.headersSent ? res.statusCode : 0)
     })
     const deny = (refused: Refusal) => refuse(req, res, refused, visit.id)

@@ -381,6 +381,14 @@ describe('P26 cookies', () => {
     )
     expect(only.values('Set-Cookie')).toEqual([])
   })
+
+  it('nor one without a name whose value would come back as one of ours (RFC 6265bis §5.8.3)', async () => {
+    const found = await receive(
+      'HTTP/1.1 200 OK\r\nSet-Cookie: =pc_session=evil; Path=/\r\nSet-Cookie: = pc_browser =evil\r\n' +
+        'Set-Cookie: =plain\r\nContent-Length: 2\r\n\r\nok',
+    )
+    expect(found.values('Set-Cookie')).toEqual(['=plain'])
+  })
 })
 
 describe('what the client receives', () => {

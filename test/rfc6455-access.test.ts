@@ -10,6 +10,7 @@ let api: OrdersApi
 let recorder: Awaited<ReturnType<typeof startRawServer>>
 let program: Portcullis
 let now = 1_790_000_000
+let served = switching()
 const opened: RawSocket[] = []
 
 const settings = (ports: { orders: number; recorder: number; dead: number; dying: number }) => `
@@ -36,7 +37,7 @@ clients:
 
 beforeAll(async () => {
   api = await startOrdersApi({ changeEvery: 0 })
-  recorder = await startRawServer((side) => side.send(switching()))
+  recorder = await startRawServer((side) => side.send(served))
   const [dead, dying] = await Promise.all([freePort(), freePort()])
   program = await startPortcullis(
     settings({ orders: api.port, recorder: recorder.port, dead, dying }),
@@ -44,6 +45,7 @@ beforeAll(async () => {
   )
 })
 afterEach(() => {
+  served = switching()
   for (const { socket } of opened.splice(0)) socket.destroy()
   for (const { socket } of recorder.connections.splice(0)) socket.destroy()
 })
@@ -259,6 +261,30 @@ describe('P20 what the upstream learns', () => {
     }
     const refused = await knock(fields, 'GET /none HTTP/1.1')
     expect(statusOf(refused.received())).toBe(502)
+  })
+})
+
+describe('P14 P26 what the client learns', () => {
+  it.each([
+    ['101', switching({ 'Set-Cookie': 'a=1\r\nSet-Cookie: pc_session=evil\r\nSet-Cookie: b=2' })],
+    [
+      '403',
+      'HTTP/1.1 403 No\r\nSet-Cookie: a=1\r\nSet-Cookie: pc_session=evil\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n',
+    ],
+  ])('of several fields by one name in a %s: each with its name', async (status, given) => {
+    served = given
+    const client = await knock({}, 'GET /public HTTP/1.1')
+    const [head = ''] = client.received().split('\r\n\r\n')
+    expect(statusOf(head)).toBe(Number(status))
+    const cookies = head.split('\r\n').filter((line) => /^set-cookie:/i.test(line))
+    expect(cookies).toEqual(['Set-Cookie: a=1', 'Set-Cookie: b=2'])
+    expect(head).toMatch(/\r\nX-Request-Id: [0-9a-f-]{36}(\r\n|$)/)
+  })
+
+  it('P25 a status that does not exist is 502', async () => {
+    served = 'HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n'
+    const client = await knock({}, 'GET /public HTTP/1.1')
+    expect(statusOf(client.received())).toBe(502)
   })
 })
 

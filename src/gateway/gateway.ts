@@ -11,7 +11,7 @@ import { requestId } from '../telemetry/request-id.ts'
 import { authenticate } from './bearer.ts'
 import { createCount } from './count.ts'
 import { createForwarder } from './forward.ts'
-import { answerFields, collectFields, requestFields } from './headers.ts'
+import { answerFields, collectFields, repeatNames, requestFields } from './headers.ts'
 import { isBehindLast } from './linger.ts'
 import { createLocate, type Place } from './place.ts'
 import { isRefusal, type Refusal, refusal } from './refusal.ts'
@@ -179,7 +179,8 @@ export const createGateway = (deps: {
         timeout,
       })
       const way = upgrader.forward(req, socket, head, to(target), {
-        responseHeaders: (status, raw) => answerFields(status, collectFields(raw), visit).flat(),
+        responseHeaders: (status, raw) =>
+          repeatNames(answerFields(status, collectFields(raw), visit)),
         refuse: (refused) => refuseUpgrade(socket, refused, visit.id),
         retry() {
           target.unreachable()

@@ -103,6 +103,13 @@ export const collectFields = (raw: readonly string[]): AnswerFields => {
   return collected
 }
 
+/** A flat list where some names have several values, with the name before each of them. */
+export const repeatNames = (fields: readonly (string | string[])[]): string[] =>
+  fields.flatMap((value, at) => {
+    const name = String(fields[at - 1] ?? '')
+    return at % 2 === 0 ? [] : [value].flat().flatMap((one) => [name, one])
+  })
+
 const DROPPED: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'x-request-id'])
 
 const nominatedBy = (connection: string | string[] | undefined): readonly string[] | undefined => {
@@ -116,6 +123,13 @@ const nominatedBy = (connection: string | string[] | undefined): readonly string
 
 const passSetCookie = (fields: (string | string[])[], value: string | string[]): void => {
   const cookies = typeof value === 'string' ? [value] : value
-  const kept = cookies.filter((cookie) => !isOwnCookie((cookie.split('=', 1)[0] ?? '').trim()))
+  const kept = cookies.filter((cookie) => !isOwnCookie(returnedName(cookie)))
   if (kept.length > 0) fields.push('Set-Cookie', kept)
 }
+
+/**
+ * The name by which a cookie comes back to us. One without a name is sent as its value alone, and a value like
+ * `pc_session=x` then reads as name and value (RFC 6265bis §5.6, §5.8.3).
+ */
+const returnedName = (cookie: string): string =>
+  (cookie.replace(/^\s*=/, '').split('=', 1)[0] ?? '').trim()

@@ -5,6 +5,7 @@ import { linger, pairs, reset, responseHead, safeFields } from './deny-upgrade.t
 /** True for an answer that can be passed on as it is understood here; otherwise it is a bad gateway's. */
 export const isRelayable = (response: IncomingMessage): boolean =>
   (response.statusCode ?? 0) >= 200 &&
+  (response.statusCode ?? 0) <= 599 &&
   // Node takes only `chunked` off; under another coding the body would lose its description.
   (response.headers['transfer-encoding'] ?? 'chunked').toLowerCase() === 'chunked'
 

@@ -391,6 +391,15 @@ describe('§10.1.1 Expect: 100-continue', () => {
     client.socket.destroy()
   })
 
+  it('is ignored in HTTP/1.0, where a 100 would be taken for the answer', async () => {
+    const { gateway, token } = await arrange()
+    const { bytes } = await exchange(
+      gateway.port,
+      `POST /orders/1 HTTP/1.0\r\n${bearer(token)}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi`,
+    )
+    expect(bytes.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200'])
+  })
+
   it('another expectation is 417', async () => {
     const setting = await arrange()
     expect((await ask(setting, 'GET /orders/1', ['Expect: a-miracle'])).status).toBe(417)

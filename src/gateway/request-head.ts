@@ -37,6 +37,8 @@ export const readHead = (req: IncomingMessage): RequestHead | Refusal => {
   }
   if (req.httpVersionMinor === 0) {
     if (head.body === 'chunked') return OLD_AND_CHUNKED
+    // RFC 9110 §10.1.1: it would take a 100 for the answer.
+    head.expects = false
   } else if (head.host === undefined) return HOST_UNFIT
   if (head.nominated !== undefined) removeNominated(head, head.nominated)
   return head

@@ -112,6 +112,27 @@ it('F2 Expect does not switch off what is done to the fields', async () => {
   expect(request?.values('X-Auth-Subject')).toEqual(['client:machine'])
 })
 
+it('F2 Expect at our own endpoints: the form is asked for once its type is right (RFC 9110 §10.1.1)', async () => {
+  const form = 'grant_type=client_credentials'
+  const head = (type: string) =>
+    message('POST /oauth/token', [
+      `Authorization: Basic ${btoa('machine:machine-secret')}`,
+      `Content-Type: ${type}`,
+      'Expect: 100-continue',
+      `Content-Length: ${form.length}`,
+    ])
+  const client = await openRaw(portcullis.port)
+  client.send(head('application/x-www-form-urlencoded'))
+  await until('100', () => client.received() === 'HTTP/1.1 100 Continue\r\n\r\n')
+  client.send(form)
+  await until('the answer', () => client.received().includes('HTTP/1.1 200 OK'))
+  client.socket.destroy()
+  const other = await openRaw(portcullis.port)
+  other.send(head('application/json'))
+  await until('the refusal', () => other.received().startsWith('HTTP/1.1 400 '))
+  other.socket.destroy()
+})
+
 it('F3 Expect with an upgrade does not end the process', async () => {
   const answer = await ask('GET /orders/live', [
     bearer(token),

@@ -21,6 +21,7 @@ export const createFormReader = (load: () => Promise<Koa.Middleware>): FormReade
     async read(ctx) {
       refuseEncoding(ctx)
       refuseOtherTypes(ctx)
+      askForBody(ctx)
       try {
         await (await reader())(ctx, done)
       } catch (error) {
@@ -32,6 +33,11 @@ export const createFormReader = (load: () => Promise<Koa.Middleware>): FormReade
 }
 
 const done = () => Promise.resolve()
+
+/** RFC 9110 §10.1.1: who sent `Expect` may wait for this for ever; an HTTP/1.0 client must not get it. */
+const askForBody = (ctx: Koa.Context): void => {
+  if (ctx.get('Expect') !== '' && ctx.req.httpVersionMinor > 0) ctx.res.writeContinue()
+}
 
 /** Nothing that a stranger compressed is ever decompressed (CVE-2026-111497). */
 const refuseEncoding = (ctx: Koa.Context): void => {

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { AccessToken } from '../store/tokens.ts'
 import type { Connection } from './connections.ts'
 import type {
   DispatchController,
@@ -10,89 +9,77 @@ import type {
   Line,
   UpstreamClient,
 } from './forward.ts'
-import type { AnswerFields } from './headers.ts'
+import { type AnswerFields, answerFields } from './headers.ts'
+import type { Place } from './place.ts'
 import { isRefusal } from './refusal.ts'
-import { createRelay } from './relay.ts'
+import { begin, createRelay, cut, finish, inform, isUploading, passOn } from './relay.ts'
 import { requestBody } from './request-body.ts'
 import type { Stream, Streams } from './streams.ts'
 import {
-  CLIENT_GONE,
   CLIENT_SLOW,
-  ENDED,
   type Failure,
   failureOf,
   IDLE,
   isBrokenOff,
   TIMEOUT,
-  UNREACHABLE,
 } from './upstream-failure.ts'
-import type { Target, Upstream } from './upstreams.ts'
+import type { Target } from './upstreams.ts'
+import type { Visit } from './visit.ts'
 
 /** A request that passed every check, and where it goes. */
 export type Job = {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
-  readonly upstream: Upstream
+  readonly visit: Visit<ServerResponse>
+  readonly place: Place
   /** Given by `upstream.pick`; given back here. */
   readonly target: Target
-  /** Path and query behind the target's base, byte for byte. */
-  readonly path: string
-  /** Flat, without Host and framing. */
+  /** Flat, without Host and framing other than a length. */
   readonly fields: string[]
-  /** Undefined: the target's own. */
-  readonly host: string | undefined
-  /** `chunked`, a length, or undefined: none. */
-  readonly body: string | undefined
-  /** The client waits for 100 Continue. */
-  readonly expects: boolean
-  readonly token: AccessToken | undefined
-  readonly answerFields: (status: number, answer: AnswerFields) => (string | string[])[]
-  /** Bytes of the answer's body that went by. */
-  readonly moved: (bytes: number) => void
-  /** Called at most once. `answered`: the client has a part of an answer and can be told nothing. */
-  readonly failed: (failure: Failure, answered: boolean) => void
 }
+
+/** Told at most once of each errand. `answered`: the client has a part of an answer and can be told nothing. */
+export type Failed = (
+  visit: Visit<ServerResponse>,
+  place: Place,
+  failure: Failure,
+  answered: boolean,
+) => void
 
 /** One request on its way to an upstream and back. */
 export type Errand = {
   /** Sets out. */
   start(library: Library): void
-  /** The client is gone. */
-  abandon(): void
-  /** It cannot even set out. */
-  fail(error: unknown): void
+  /** Gives it up. */
+  stop(why: Failure): void
 }
 
 /** See `createForwarder`. Everything that happens to one request happens here, in one closure. */
 export const createErrand = (
   job: Job,
-  streams: Streams,
-  lineTo: (target: Target, library: Library) => Line,
+  on: {
+    readonly streams: Streams
+    readonly failed: Failed
+    readonly lineTo: (target: Target, library: Library) => Line
+  },
 ): Errand => {
-  const { req, res } = job
-  let library: Library
+  const { visit, place } = job
+  const { streams } = on
+  const { req, client: res } = visit
+  const { head } = place
+  const relay = createRelay(req, res, head.body !== undefined)
   let target = job.target
+  let tried: readonly Target[] = []
+  let retried = false
+  let settled = false
+  let stopped: Failure | undefined
+  let library: Library
+  let body: Readable | undefined
+  /** Of the current attempt: where it is, and how far. */
   let line: Line
   let connection: Connection<UpstreamClient>
   let controller: DispatchController | undefined
-  let body: Readable | undefined
-  const tried: Target[] = []
-  /** Of the current attempt: it was written, on a connection with a past; the answer has begun. */
-  let sent = false
+  let progress: 'waiting' | 'sent' | 'heard' = 'waiting'
   let reused = false
-  let heard = false
-  let retried = false
   let interims = 0
-  let settled = false
-  let stopped: Failure | undefined
-
-  const relay = createRelay(req, res, {
-    unread: () => job.body !== undefined && !req.complete,
-    moved(bytes) {
-      stream.touched = streams.tick
-      job.moved(bytes)
-    },
-  })
 
   const settle = () => {
     settled = true
@@ -103,11 +90,9 @@ export const createErrand = (
     if (settled) return
     settle()
     body?.destroy()
-    const answered = relay.begun()
-    job.failed(failure, answered)
-    if (answered) relay.cut()
+    on.failed(visit, place, failure, relay.begun)
+    if (relay.begun) cut(relay)
   }
-  /** Gives it up for a reason of ours. */
   const stop = (why: Failure) => {
     if (settled) return
     stopped = why
@@ -115,100 +100,89 @@ export const createErrand = (
     else fail(why)
   }
   const stream: Stream = {
-    token: job.token,
+    token: visit.token,
     patience: 0,
     touched: streams.tick,
     at: -1,
-    revoked: () => stop(ENDED),
-    expired: () => stop(relay.begun() ? IDLE : isUploading() ? CLIENT_SLOW : TIMEOUT),
+    end(why) {
+      if (why !== undefined) stop(why)
+      else if (relay.begun) stop(IDLE)
+      else stop(progress !== 'waiting' && isUploading(relay) ? CLIENT_SLOW : TIMEOUT)
+    },
   }
-  const isUploading = () => sent && job.body !== undefined && !req.complete
+  const move = () => {
+    stream.touched = streams.tick
+  }
 
   const attempt = (fresh: boolean) => {
     if (settled) return
-    line = lineTo(target, library)
+    line = on.lineTo(target, library)
     stream.patience = line.response
-    stream.touched = streams.tick
-    sent = reused = heard = false
+    move()
+    progress = 'waiting'
     connection = line.connections.take(fresh)
-    connection.client.dispatch(optionsOf(), handler)
-  }
-  const optionsOf = (): DispatchOptions => ({
-    path: target.base + job.path,
-    method: req.method ?? 'GET',
-    headers: job.host === undefined ? job.fields : ['Host', job.host, ...job.fields],
-    body: job.body === undefined ? null : bodyOf(),
-    blocking: false,
-    servername: line.servername,
-  })
-  const bodyOf = () => {
-    body ??= requestBody(req, {
-      begun: () => job.expects && res.writeContinue(),
-      flowing() {
-        stream.touched = streams.tick
-      },
-    })
-    return body
+    if (head.body !== undefined) {
+      body ??= requestBody(req, move, () => head.expects && res.writeContinue())
+    }
+    connection.client.dispatch(dispatchOptions(job, target, line, body), handler)
   }
 
   const handler: DispatchHandler = {
     onRequestStart(given) {
-      sent = true
+      progress = 'sent'
       reused = connection.served > 0
       controller = given
       if (settled) given.abort(new Error('given up'))
     },
     onResponseStarted() {
-      heard = true
+      progress = 'heard'
     },
     onResponseStart(_, status, answer) {
-      if (status < 200) inform(status, answer)
-      else begin(status, answer)
+      if (status > 599) throw new Error('a status that does not exist')
+      if (status < 200) {
+        interims += 1
+        if (status < 102 || interims > MOST_INTERIMS) throw new Error('an answer out of place')
+        inform(relay, status, answer)
+        return
+      }
+      stream.patience = line.idle
+      move()
+      begin(relay, status, answerFields(status, answer, visit), lengthOf(answer))
     },
     onResponseData(given, chunk) {
-      relay.data(chunk, given)
+      move()
+      visit.bytes += chunk.length
+      passOn(relay, chunk, given, move)
     },
     onResponseEnd() {
       connection.served += 1
       line.connections.release(connection)
       settle()
       if (body?.destroyed === false) body.destroy()
-      relay.end()
+      finish(relay)
     },
     onResponseError(_, error) {
       controller = undefined
       line.connections.release(connection)
       if (settled) return
       if (stopped) fail(stopped)
-      else if (relay.begun() || !goesOn(error)) fail(failureOf(error, sent))
+      else if (relay.begun || !goesOn(error)) fail(failureOf(error, progress !== 'waiting'))
     },
-  }
-
-  const inform = (status: number, answer: AnswerFields) => {
-    interims += 1
-    if (status < 102 || interims > MOST_INTERIMS) throw new Error('an interim answer out of place')
-    relay.inform(status, answer)
-  }
-  const begin = (status: number, answer: AnswerFields) => {
-    if (status > 599) throw new Error('a status that does not exist')
-    stream.patience = line.idle
-    stream.touched = streams.tick
-    relay.begin(status, job.answerFields(status, answer), lengthOf(answer))
   }
 
   /** Tries again where nothing can have happened yet. */
   const goesOn = (error: unknown): boolean => {
-    if (sent) {
-      if (retried || heard || !reused || !isRepeatable(job) || !isBrokenOff(error)) return false
-      retried = true
-    } else {
+    const sent = progress !== 'waiting'
+    if (!sent) {
       target.unreachable()
-      tried.push(target)
-      const next = job.upstream.pick(tried)
+      tried = [...tried, target]
+      const next = place.route.upstream.pick(tried)
       if (next === undefined || isRefusal(next)) return false
       target.leave()
       target = next
-    }
+    } else if (retried || !reused || progress === 'heard') return false
+    else if (!isRepeatable(req, head.body) || !isBrokenOff(error)) return false
+    else retried = true
     // Not from within the parser of the connection that broke.
     setImmediate(attempt, sent)
     return true
@@ -221,15 +195,31 @@ export const createErrand = (
       streams.add(stream)
       attempt(false)
     },
-    abandon: () => stop(CLIENT_GONE),
-    fail: () => fail(UNREACHABLE),
+    stop,
   }
 }
+
+const dispatchOptions = (
+  { visit, place, fields }: Job,
+  target: Target,
+  line: Line,
+  body: Readable | undefined,
+): DispatchOptions => ({
+  path: target.base + place.path,
+  method: visit.req.method ?? 'GET',
+  headers:
+    place.route.keepHost && place.head.host !== undefined
+      ? ['Host', place.head.host, ...fields]
+      : fields,
+  body: body ?? null,
+  blocking: false,
+  servername: line.servername,
+})
 
 /** Enough for any upstream that means well. */
 const MOST_INTERIMS = 32
 
-const isRepeatable = ({ req, body }: Job): boolean =>
+const isRepeatable = (req: IncomingMessage, body: string | undefined): boolean =>
   body === undefined && REPEATABLE.has(req.method ?? '')
 
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS'])

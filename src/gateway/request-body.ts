@@ -7,7 +7,8 @@ import { Readable } from 'node:stream'
  */
 export const requestBody = (
   req: IncomingMessage,
-  { begun, flowing }: { readonly begun: () => void; readonly flowing: () => void },
+  flowing: () => void,
+  begun: () => void,
 ): Readable => {
   let reading = false
   const pass = (chunk: Buffer) => {

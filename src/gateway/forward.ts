@@ -76,7 +76,8 @@ const openLine = (target: Target, { Client, buildConnector }: Library): Line => 
   const options = { connect, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 }
   return {
     connections: createConnections((lost) =>
-      new Client(target.origin, options).on('disconnect', lost),
+      // undici emits what a handler of ours throws while it is told of an error; nobody listening would end the process.
+      new Client(target.origin, options).on('disconnect', lost).on('error', () => {}),
     ),
     response: ticks(target.timeout.response),
     idle: ticks(target.timeout.idle),

@@ -32,7 +32,6 @@ export const IDLE = failure('upstream.idle', 504, 'The upstream stopped in the m
 export const CLIENT_SLOW = failure('client.slow', 408, 'The body of the request did not come')
 export const CLIENT_GONE = failure('client.gone', 408, 'The client left')
 export const ENDED = failure('ended', 503, 'The access token ended meanwhile')
-export const CLOSING = failure('closing', 503, 'The gateway is being stopped')
 
 /** Thrown into a connection attempt that took too long. */
 export class ConnectTimeout extends Error {

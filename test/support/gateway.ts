@@ -8,8 +8,8 @@ import type { AccessToken, AccessTokens, Ended, Refusal } from '../../src/store/
 import type { Exchange } from '../../src/telemetry/exchange.ts'
 import type { LogFields } from '../../src/telemetry/log.ts'
 
-export type RouteGiven = Partial<RouteSettings> & Pick<RouteSettings, 'path'>
-export type UpstreamGiven = string | (Partial<UpstreamSettings> & Pick<UpstreamSettings, 'targets'>)
+type RouteGiven = Partial<RouteSettings> & Pick<RouteSettings, 'path'>
+type UpstreamGiven = string | (Partial<UpstreamSettings> & Pick<UpstreamSettings, 'targets'>)
 
 export type GatewayGiven = {
   readonly routes: readonly RouteGiven[]

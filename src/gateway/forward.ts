@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import { isIP, Socket } from 'node:net'
 import type { Client, Dispatcher } from 'undici'
 import { type Connections, createConnections } from './connections.ts'
@@ -76,13 +77,19 @@ const openLine = (target: Target, { Client, buildConnector }: Library): Line => 
   const options = { connect, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 }
   return {
     connections: createConnections((lost) =>
-      // undici emits what a handler of ours throws while it is told of an error; nobody listening would end the process.
-      new Client(target.origin, options).on('disconnect', lost).on('error', () => {}),
+      surviving(new Client(target.origin, options).on('disconnect', lost)),
     ),
     response: ticks(target.timeout.response),
     idle: ticks(target.timeout.idle),
     servername: hostname,
   }
+}
+
+/** undici emits what is thrown while it tells of an error; with nobody listening that would end the process. */
+const surviving = <Emitter extends EventEmitter>(client: Emitter): Emitter => {
+  const emitter: EventEmitter = client
+  emitter.on('error', () => {})
+  return client
 }
 
 type Connector = ReturnType<Library['buildConnector']>

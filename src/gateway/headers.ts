@@ -76,6 +76,9 @@ export const answerFields = (
   answer: AnswerFields,
   { id, token }: { readonly id: string; readonly token: AccessToken | undefined },
 ): (string | string[])[] => {
+  const coding = answer['transfer-encoding']
+  if (coding !== undefined && String(coding).toLowerCase() !== 'chunked')
+    throw new Error('the body has a transfer coding that cannot be passed on')
   const fields: (string | string[])[] = []
   const nominated = nominatedBy(answer.connection)
   for (const name in answer) {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -10,6 +11,8 @@ export type Handlers = {
   upgrade?(req: IncomingMessage, socket: Duplex, head: Buffer): void
   /** A request that could not be parsed; must answer or destroy. */
   malformed?(error: NodeJS.ErrnoException, socket: Duplex): void
+  /** Connections at a time; one more is closed at once. Undefined: no limit. */
+  readonly most?: number
 }
 
 export type Listener = {
@@ -44,6 +47,7 @@ export const openListener = async (listen: Listen, handlers: Handlers): Promise<
     },
   )
   server.maxHeadersCount = 200
+  if (handlers.most !== undefined) server.maxConnections = handlers.most
   // The handler asks for the body (100 Continue) only after its checks have passed.
   server.on('checkContinue', (req, res) => {
     if (draining) res.shouldKeepAlive = false
@@ -66,6 +70,25 @@ export const openListener = async (listen: Listen, handlers: Handlers): Promise<
       }
       server.closeAllConnections()
     },
+  }
+}
+
+/**
+ * `wanted`, or fewer where the process may not have as many files open: upstreams, the store and the admin listener need
+ * some, and a process that has none left answers nobody.
+ */
+export const mostConnections = (wanted: number): number => {
+  const files = openFilesLimit()
+  const reserve = Math.min(1024, Math.max(48, Math.floor(files / 4)))
+  return Math.max(1, Math.min(wanted, files - reserve))
+}
+
+const openFilesLimit = (): number => {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'latin1')
+    return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY)
+  } catch {
+    return Number.POSITIVE_INFINITY
   }
 }
 

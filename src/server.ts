@@ -3,8 +3,9 @@ import { createAdmin } from './admin/admin.ts'
 import type { Clock } from './clock.ts'
 import type { Config, Listen } from './config/config.ts'
 import { createGateway, type Gateway } from './gateway/gateway.ts'
-import { type Listener, openListener } from './listener.ts'
+import { type Listener, mostConnections, openListener } from './listener.ts'
 import { createMalformed } from './malformed.ts'
+import { createThrottles } from './oauth/throttle.ts'
 import { createPeerOf } from './peer.ts'
 import { openStores, type Stores } from './store/open.ts'
 import { createAccessLog } from './telemetry/access-log.ts'
@@ -37,8 +38,9 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   const metrics = createMetrics()
   const log = counted(deps.log, metrics)
   const stores = await openStores(config, { clock: deps.clock, log })
+  const throttles = createThrottles()
   const generation = (settings: Config) =>
-    createGeneration(settings, { ...deps, log, stores, metrics })
+    createGeneration(settings, { ...deps, log, stores, metrics, throttles })
   let current = generation(config)
   let draining = false
   let problems: readonly string[] = []
@@ -51,7 +53,7 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
       metrics,
       readiness: {
         draining: () => draining,
-        ping: () => stores.store.ping(),
+        ping: () => answering(stores),
         problems: () => problems,
       },
     }),
@@ -96,9 +98,23 @@ type Generation = {
   warm(): Promise<void>
 }
 
+type GenerationDeps = {
+  readonly clock: Clock
+  readonly log: Log
+  readonly stores: Stores
+  readonly metrics: Metrics
+  readonly throttles: ReturnType<typeof createThrottles>
+}
+
+/** Reads and writes: the heartbeat of the channel is a write. */
+const answering = async ({ store }: Stores): Promise<void> => {
+  await store.ping()
+  if (!store.channel.healthy()) throw new Error('the store takes no writes')
+}
+
 const createGeneration = (
   config: Config,
-  { clock, log, stores, metrics }: Deps & { log: Log; stores: Stores; metrics: Metrics },
+  { clock, log, stores, metrics, throttles }: GenerationDeps,
 ): Generation => {
   const peer = createPeerOf(config.trustedProxies)
   const accessLog = config.log.access ? createAccessLog(log) : undefined
@@ -110,7 +126,7 @@ const createGeneration = (
   // Loaded after listening: the data plane must not wait for what it does not use.
   let front: Promise<(req: IncomingMessage, res: ServerResponse) => void> | undefined
   const loadFront = () => {
-    front ??= createFrontOf({ config, stores, peer, observe, clock, log })
+    front ??= createFrontOf({ config, stores, peer, observe, clock, log, throttles })
     return front
   }
   return {
@@ -139,6 +155,7 @@ const createFrontOf = async (deps: {
   observe: Observe
   clock: Clock
   log: Log
+  throttles: ReturnType<typeof createThrottles>
 }) => {
   const [{ createFront }, { createAuthorizationServer }] = await Promise.all([
     import('./front.ts'),
@@ -157,10 +174,13 @@ const openListeners = async (
   },
 ): Promise<{ main: Listener; admin: Listener }> => {
   const admin = await openListener(config.admin.listen, { request: handlers.admin })
-  const main = await openListener(config.listen, handlers).catch(async (error: unknown) => {
-    await admin.drain({ idle: 0, limit: 0 })
-    throw error
-  })
+  const most = mostConnections(config.limits.connections)
+  const main = await openListener(config.listen, { ...handlers, most }).catch(
+    async (error: unknown) => {
+      await admin.drain({ idle: 0, limit: 0 })
+      throw error
+    },
+  )
   return { main, admin }
 }
 

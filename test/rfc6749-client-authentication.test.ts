@@ -50,6 +50,7 @@ describe('client authentication', () => {
         passwords: { points: 10, duration: 300 },
         clientSecrets: { points: 1000, duration: 300 },
         formBody: 65_536,
+        connections: 16_384,
         cachedTokens: 1000,
       },
     })
@@ -196,6 +197,7 @@ describe('failed client authentication', () => {
         passwords: { points: 10, duration: 300 },
         clientSecrets: { points: 5, duration: 300 },
         formBody: 65_536,
+        connections: 16_384,
         cachedTokens: 1000,
       },
     })

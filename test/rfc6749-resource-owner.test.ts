@@ -50,6 +50,7 @@ describe('signing in and being asked', () => {
           passwords: { points: 3, duration: 300 },
           clientSecrets: { points: 20, duration: 300 },
           formBody: 65_536,
+          connections: 16_384,
           cachedTokens: 1000,
         },
       },

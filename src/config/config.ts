@@ -62,6 +62,8 @@ type Limits = {
   readonly clientSecrets: Limit
   /** Largest form that our own endpoints read. */
   readonly formBody: number
+  /** Connections to the public listener at a time. */
+  readonly connections: number
   /** Access tokens held in memory. */
   readonly cachedTokens: number
 }

@@ -29,6 +29,14 @@ export const limits = object(
         16_777_216,
       ),
     ),
+    connections: otherwise(
+      16_384,
+      integer(
+        'Connections to the public listener at a time, fewer where the process may not open as many files. One more is closed at once.',
+        1,
+        1_000_000,
+      ),
+    ),
     cachedTokens: otherwise(
       100_000,
       integer('Access tokens held in memory, about 1 KB each.', 1, 10_000_000),

@@ -21,7 +21,7 @@ import { type Parameters, parseParameters } from './parameters.ts'
 import { refusePlainHttp } from './plain-http.ts'
 import { revoke } from './revocation.ts'
 import type { Room } from './room.ts'
-import { createThrottle } from './throttle.ts'
+import type { createThrottles } from './throttle.ts'
 import { issueToken } from './token.ts'
 import { informOfToken } from './token-information.ts'
 
@@ -35,6 +35,8 @@ export const createAuthorizationServer = (deps: {
   peer: PeerOf
   clock: Clock
   log: Log
+  /** Outlives this server, as the counts must. */
+  throttles: ReturnType<typeof createThrottles>
 }): { middleware: Koa.Middleware; warm(): Promise<void> } => {
   const { issuer, limits } = deps.config
   const room: Room = {
@@ -43,10 +45,7 @@ export const createAuthorizationServer = (deps: {
       session: createCookie(issuer, 'pc_session'),
       browser: createCookie(issuer, 'pc_browser'),
     },
-    throttles: {
-      passwords: createThrottle(limits.passwords),
-      clientSecrets: createThrottle(limits.clientSecrets),
-    },
+    throttles: deps.throttles(limits),
   }
   const form = createFormReader(async () => {
     const { koaBody } = await import('koa-body')

@@ -49,7 +49,7 @@ export const logError = (ctx: Koa.Context, error: OAuthError, log: Room['log']):
     cause: error.cause,
   }
   if (error.cause instanceof StoreUnavailable) log.warn('store.unavailable', fields)
-  else if (error.status >= 500) log.error('request.failed', fields)
+  else if (error.code === 'server_error') log.error('request.failed', fields)
   else log.info('request.refused', fields)
 }
 

@@ -9,8 +9,14 @@ export type FormReader = {
   warm(): Promise<unknown>
 }
 
-/** `load` resolves to a middleware that leaves the bytes of a form in `ctx.request.body`, as latin1 text. */
-export const createFormReader = (load: () => Promise<Koa.Middleware>): FormReader => {
+/**
+ * `load` resolves to a middleware that leaves the bytes of a form in `ctx.request.body`, as latin1 text. A form that has not
+ * come whole after `patience` seconds is 408.
+ */
+export const createFormReader = (
+  load: () => Promise<Koa.Middleware>,
+  patience = 15,
+): FormReader => {
   let loaded: Promise<Koa.Middleware> | undefined
   const reader = () => {
     loaded ??= load()
@@ -23,7 +29,7 @@ export const createFormReader = (load: () => Promise<Koa.Middleware>): FormReade
       refuseOtherTypes(ctx)
       askForBody(ctx)
       try {
-        await (await reader())(ctx, done)
+        await inTime((await reader())(ctx, done), patience)
       } catch (error) {
         throw unreadable(ctx, error)
       }
@@ -54,7 +60,23 @@ const refuseOtherTypes = (ctx: Koa.Context): void => {
   throw invalidRequest('the content type must be application/x-www-form-urlencoded')
 }
 
+const inTime = (reading: Promise<unknown>, seconds: number): Promise<unknown> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new TooSlow()), seconds * 1000)
+  })
+  return Promise.race([reading, late]).finally(() => clearTimeout(timer))
+}
+
+class TooSlow extends Error {
+  override readonly name = 'TooSlow'
+}
+
 const unreadable = (ctx: Koa.Context, error: unknown): Error => {
+  if (error instanceof TooSlow) {
+    ctx.set('Connection', 'close')
+    return new OAuthError('invalid_request', 'the form did not arrive in time', { status: 408 })
+  }
   const status = error instanceof Error && 'status' in error ? error.status : undefined
   if (status === 413) {
     closeAfterAnswer(ctx)

@@ -10,7 +10,7 @@ import type { Parameters } from './parameters.ts'
 import { provenBy, type Resumed, resume } from './pending-request.ts'
 import { endpointPath, type Room } from './room.ts'
 import { currentPerson, startSession } from './session.ts'
-import { groupOf } from './throttle.ts'
+import { groupOf, networkOf } from './throttle.ts'
 
 /** GET: the sign-in form; who is signed in already goes on, unless they come to change that (`prompt=login`). */
 export const signInForm =
@@ -58,7 +58,7 @@ const provenAccount = async (
   await passwords.check(who, caller.remote)
   const account = await room.stores.accounts.find(username)
   const password = parameters.get('password') ?? ''
-  const proven = await room.stores.passwords.verify(account, password)
+  const proven = await room.stores.passwords.verify(account, password, networkOf(caller.remote))
   await passwords.check(who, caller.remote)
   if (account && proven) return account
   // Only a name that exists is logged: people type passwords into the wrong field.

@@ -4,7 +4,7 @@ import type { PeerOf } from '../peer.ts'
 import type { Stores } from '../store/open.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Cookie } from './cookies.ts'
-import type { Throttle } from './throttle.ts'
+import type { Throttles } from './throttle.ts'
 
 /** What every endpoint of the authorization server works with. */
 export type Room = {
@@ -14,7 +14,7 @@ export type Room = {
   readonly clock: Clock
   readonly log: Log
   readonly cookies: { readonly session: Cookie; readonly browser: Cookie }
-  readonly throttles: { readonly passwords: Throttle; readonly clientSecrets: Throttle }
+  readonly throttles: Throttles
 }
 
 /** Who asks, for the audit log and the throttles. */

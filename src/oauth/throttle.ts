@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 
-import type { Limit } from '../config/config.ts'
+import type { Config, Limit } from '../config/config.ts'
 import { OAuthError } from './errors.ts'
 
 /**
@@ -40,6 +40,28 @@ export const createThrottle = (limit: Limit): Throttle => {
     },
   }
 }
+
+export type Throttles = { readonly passwords: Throttle; readonly clientSecrets: Throttle }
+
+/**
+ * The throttles of a process. They outlive a reload: what was counted stays counted while its limit stays the same.
+ */
+export const createThrottles = (): ((limits: ThrottleLimits) => Throttles) => {
+  const kept = new Map<string, Throttle>()
+  const throttle = (name: keyof ThrottleLimits, limit: Limit): Throttle => {
+    const key = `${name} ${limit.points} ${limit.duration}`
+    const known = kept.get(key) ?? createThrottle(limit)
+    for (const other of kept.keys()) if (other.startsWith(`${name} `)) kept.delete(other)
+    kept.set(key, known)
+    return known
+  }
+  return ({ passwords, clientSecrets }) => ({
+    passwords: throttle('passwords', passwords),
+    clientSecrets: throttle('clientSecrets', clientSecrets),
+  })
+}
+
+type ThrottleLimits = Pick<Config['limits'], 'passwords' | 'clientSecrets'>
 
 /** Names that strangers make up are without number; in 4096 groups they are not. */
 export const groupOf = (who: string): string => `#${hash('sha256', who, 'hex').slice(0, 3)}`
@@ -84,7 +106,7 @@ const createCounter = (limiter: Limiter, { points, duration }: Limit): Counter =
 }
 
 /** An IPv4 address, or the /64 that one holder of an IPv6 network has all addresses of. */
-const networkOf = (address: string): string =>
+export const networkOf = (address: string): string =>
   isIPv6(address) ? `${groupsOf(address).slice(0, 4).join(':')}::/64` : address
 
 const groupsOf = (address: string): readonly string[] => {

@@ -1,13 +1,15 @@
 import { argon2, timingSafeEqual } from 'node:crypto'
 import type { Account } from './accounts.ts'
+import { createFairQueue } from './fair-queue.ts'
 import { equal, randomSalt } from './secrets.ts'
 
 export type Passwords = {
   /**
-   * Off the event loop, two at once. An unknown account takes as long as a known one.
+   * Off the event loop, two at once. An unknown account takes as long as a known one. `from` is the network that asks:
+   * networks take turns, so that a flood from one does not keep the others waiting.
    * Rejects with PasswordsBusy when too many wait already.
    */
-  verify(account: Account | undefined, password: string): Promise<boolean>
+  verify(account: Account | undefined, password: string, from: string): Promise<boolean>
 }
 
 /** Too many passwords are being checked: 503 with Retry-After. */
@@ -17,10 +19,13 @@ export class PasswordsBusy extends Error {
 
 /** `model`: an account of the kind that most are, whose cost an unknown one is given. */
 export const createPasswords = (model: () => Account | undefined): Passwords => {
-  const inTurn = createQueue(AT_ONCE, WAITING)
+  const queue = createFairQueue(
+    LINE,
+    () => new PasswordsBusy('too many passwords are being checked'),
+  )
   return {
-    verify: (account, password) =>
-      inTurn(async () => {
+    verify: (account, password, from) =>
+      queue.run(from, async () => {
         const phc = parsePhc(account?.password ?? '')
         if (phc !== undefined) return matches(phc, password)
         // Plain text (the demo's) and unknown accounts pay for a derivation, too.
@@ -95,34 +100,4 @@ const derive = (phc: Phc, password: string): Promise<Buffer> =>
 
 const b64 = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '')
 
-const AT_ONCE = 2
-const WAITING = 64
-
-const createQueue = (atOnce: number, waiting: number) => {
-  const line: (() => void)[] = []
-  let running = 0
-
-  const enter = (): Promise<void> => {
-    if (running < atOnce) {
-      running += 1
-      return Promise.resolve()
-    }
-    if (line.length >= waiting) throw new PasswordsBusy('too many passwords are being checked')
-    return new Promise((resolve) => line.push(resolve))
-  }
-
-  const leave = (): void => {
-    const next = line.shift()
-    if (next === undefined) running -= 1
-    else next()
-  }
-
-  return async <Result>(step: () => Promise<Result>): Promise<Result> => {
-    await enter()
-    try {
-      return await step()
-    } finally {
-      leave()
-    }
-  }
-}
+const LINE = { atOnce: 2, each: 256, all: 1024 }

@@ -9,6 +9,7 @@ import type {
   RouteSettings,
 } from '../../src/config/config.ts'
 import { createAuthorizationServer } from '../../src/oauth/authorization-server.ts'
+import { createThrottles } from '../../src/oauth/throttle.ts'
 import { createPeerOf } from '../../src/peer.ts'
 import { openStores, type Stores } from '../../src/store/open.ts'
 import type { Log, LogFields } from '../../src/telemetry/log.ts'
@@ -47,7 +48,14 @@ export const startAuthorizationServer = async (
   const { log, logged } = recordingLog()
   const stores = await openStores(config, { clock, log })
   const peer = createPeerOf(config.trustedProxies)
-  const room = createAuthorizationServer({ config, stores: through(stores), peer, clock, log })
+  const room = createAuthorizationServer({
+    config,
+    stores: through(stores),
+    peer,
+    clock,
+    log,
+    throttles: createThrottles(),
+  })
   await room.warm()
   const app = new Koa()
   let requests = 0
@@ -158,6 +166,7 @@ const DEFAULTS: Omit<Config, 'file' | 'issuer' | 'listen' | 'clients' | 'account
     passwords: { points: 10, duration: 300 },
     clientSecrets: { points: 20, duration: 300 },
     formBody: 65_536,
+    connections: 16_384,
     cachedTokens: 10_000,
   },
   log: { level: 'info', access: true },

@@ -149,6 +149,7 @@ const gatewayConfig = (given: GatewayGiven): Config => {
       passwords: { points: 5, duration: 60 },
       clientSecrets: { points: 5, duration: 60 },
       formBody: 65_536,
+      connections: 16_384,
       cachedTokens: 1000,
     },
     log: { level: 'silent', access: false },

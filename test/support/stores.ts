@@ -131,6 +131,7 @@ const BASE: Config = {
     passwords: { points: 10, duration: 300 },
     clientSecrets: { points: 20, duration: 300 },
     formBody: 65_536,
+    connections: 16_384,
     cachedTokens: 1000,
   },
   log: { level: 'silent', access: false },

@@ -1,0 +1,112 @@
+import { createServer, type Server } from 'node:http'
+import { connect, createServer as createTcpServer, type Socket } from 'node:net'
+import Koa from 'koa'
+import { afterEach, describe, expect, it } from 'vitest'
+import { OAuthError } from '../src/oauth/errors.ts'
+import { createFormReader } from '../src/oauth/form.ts'
+import { createThrottles } from '../src/oauth/throttle.ts'
+import { freePort, startPortcullis, until } from './support/portcullis.ts'
+
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+const listening = async (server: Server | ReturnType<typeof createTcpServer>): Promise<number> => {
+  const port = await freePort()
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  closers.push(() => server.close())
+  return port
+}
+
+const opened = async (
+  port: number,
+): Promise<{ socket: Socket; text(): string; closed(): boolean }> => {
+  const socket = connect(port, '127.0.0.1')
+  closers.push(() => socket.destroy())
+  let text = ''
+  let closed = false
+  socket.on('error', () => {})
+  socket.on('data', (chunk) => {
+    text += chunk.toString('latin1')
+  })
+  socket.on('close', () => {
+    closed = true
+  })
+  await new Promise<void>((resolve) => socket.once('connect', resolve))
+  return { socket, text: () => text, closed: () => closed }
+}
+
+describe('A36 who is slow holds nothing for ever', () => {
+  it('a form that does not come whole is 408, and its connection ends', async () => {
+    const form = createFormReader(
+      async () => (await import('koa-body')).koaBody({ text: true }),
+      0.05,
+    )
+    const app = new Koa()
+    app.use(async (ctx) => {
+      try {
+        await form.read(ctx)
+      } catch (error) {
+        ctx.status = error instanceof OAuthError ? error.status : 500
+        ctx.body = 'refused'
+      }
+    })
+    const port = await listening(createServer(app.callback()))
+    const client = await opened(port)
+    client.socket.write(
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\na=',
+    )
+    await until(() => client.closed())
+    expect(client.text()).toMatch(/^HTTP\/1\.1 408 /)
+  })
+
+  it('connections are bounded: one more is closed at once, and the admin listener still answers', async () => {
+    const gateway = await startPortcullis('limits: { connections: 2 }\n')
+    closers.push(gateway.stop)
+    const held = [await opened(gateway.port), await opened(gateway.port)]
+    const third = await opened(gateway.port)
+    await until(() => third.closed())
+    expect(held.map(({ closed }) => closed())).toEqual([false, false])
+    expect((await fetch(`${gateway.admin}/readyz`)).status).toBe(200)
+    held[0]?.socket.destroy()
+    await until(async () => {
+      const next = await opened(gateway.port)
+      next.socket.write('GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+      await until(() => next.closed())
+      return next.text().startsWith('HTTP/1.1 404')
+    })
+  })
+})
+
+describe('A21 what was counted survives a reload', () => {
+  const limit = { points: 1, duration: 60 }
+
+  it('while its limit stays the same', async () => {
+    const throttles = createThrottles()
+    const before = throttles({ passwords: limit, clientSecrets: limit })
+    await before.passwords.failed('ada', '127.0.0.1')
+    const after = throttles({ passwords: { ...limit }, clientSecrets: { ...limit, points: 5 } })
+    await expect(after.passwords.check('ada', '127.0.0.1')).rejects.toMatchObject({ status: 429 })
+    await after.clientSecrets.check('ada', '127.0.0.1')
+    expect(after.clientSecrets).not.toBe(before.clientSecrets)
+  })
+})
+
+describe('P24 an answer in a transfer coding that cannot be passed on', () => {
+  it.each(['gzip, chunked', 'gzip'])('%s is 502', async (coding) => {
+    const upstream = await listening(
+      createTcpServer((socket) => {
+        socket.on('error', () => {})
+        socket.once('data', () =>
+          socket.end(`HTTP/1.1 200 OK\r\nTransfer-Encoding: ${coding}\r\n\r\n0\r\n\r\n`),
+        )
+      }),
+    )
+    const gateway = await startPortcullis(
+      `upstreams: { api: http://127.0.0.1:${upstream} }\nroutes: [{ path: /a, upstream: api, access: public }]\n`,
+    )
+    closers.push(gateway.stop)
+    expect((await fetch(`${gateway.origin}/a`)).status).toBe(502)
+  })
+})

@@ -250,12 +250,14 @@ describe('signing in and being asked', () => {
       expect([late.status, late.location]).toEqual([400, undefined])
     })
 
-    it('allowing nothing is asked about once more', async () => {
+    it('allowing nothing is asked about once more, and nothing is ticked again', async () => {
       const ada = newAda()
       const page = await consentPage(ada)
       const again = await ada.decide(page, { scope: [] })
       expect([again.status, formOf(again).hidden]).toEqual([400, formOf(page).hidden])
-      expect((await ada.decide(again)).location).toContain('code=')
+      expect(formOf(again).checkboxes.filter(({ checked }) => checked)).toEqual([])
+      const answer = await ada.decide(again, { scope: ['orders.read'] })
+      expect(answer.location).toContain('code=')
     })
 
     it('a person gives no more than they have', async () => {

@@ -125,7 +125,7 @@ const showForm = async (
     scopes: pending.scope.map((name) => ({
       name,
       words: room.config.scopes.get(name) ?? name,
-      checked: offered.includes(name),
+      checked: problem === undefined && offered.includes(name),
       already: former?.scope.includes(name) ?? false,
       offered: offered.includes(name),
     })),

@@ -196,7 +196,7 @@ describe('one mistake, one problem, at its place', () => {
     [`${ISSUER}log: verbose\n`, '2:6 log: must be a mapping (key: value)'],
     [`${ISSUER}demo: yes\n`, '2:7 demo: must be true or false'],
     [`${ISSUER}workers: 0\n`, '2:10 workers: must be a whole number from 1 to 256'],
-    [`${ISSUER}workers: many\n`, '2:10 workers: must be one of auto'],
+    [`${ISSUER}workers: many\n`, '2:10 workers: must be a whole number from 1 to 256, or auto'],
     [
       `${ISSUER}limits: { cachedTokens: 1.5 }\n`,
       '2:25 limits.cachedTokens: must be a whole number from 1 to 10000000',
@@ -334,6 +334,7 @@ describe('one mistake, one problem, at its place', () => {
     [`${BASE}routes:\n  - /orders\n`, '5:5 routes[0]: must be a mapping (key: value)'],
     ...[
       ['orders', 'must begin with /: /orders'],
+      ['orders/*', 'must begin with /: /orders/*'],
       ['//orders', 'must not have // (an empty segment)'],
       ['/a/../b', 'must not have . or .. as a segment'],
       ['/a/.', 'must not have . or .. as a segment'],

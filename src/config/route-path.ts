@@ -3,6 +3,7 @@ import { Wrong } from './problem.ts'
 
 /** `/status`, or a prefix that ends in `/*`. Canonical, as the gateway compares bytes. */
 export const parseRoutePath = (text: string): string => {
+  mustBeginWithSlash(text)
   const base = text.endsWith('/*') ? text.slice(0, -1) : text
   if (base.includes('*'))
     throw new Wrong(
@@ -16,7 +17,7 @@ export const parseRoutePath = (text: string): string => {
 
 /** An absolute path, canonical (RFC 3986 §6.2.2): no `.` and `..`, no empty segments, nothing encoded that need not be. */
 export const parsePath = (text: string): string => {
-  if (!text.startsWith('/')) throw new Wrong(`must begin with /: /${text.replace(/^\.?\/*/, '')}`)
+  mustBeginWithSlash(text)
   if (/[?#]/.test(text)) throw new Wrong('must be a path alone, without a query or fragment')
   if (text.includes('//')) throw new Wrong('must not have // (an empty segment)')
   if (/\/\.{1,2}(\/|$)/.test(text)) throw new Wrong('must not have . or .. as a segment')
@@ -30,6 +31,10 @@ export const parsePath = (text: string): string => {
   if (strange)
     throw new Wrong(`must have ${encodeURIComponent(strange[0])} in place of "${strange[0]}"`)
   return text
+}
+
+const mustBeginWithSlash = (text: string): void => {
+  if (!text.startsWith('/')) throw new Wrong(`must begin with /: /${text.replace(/^\.?\/*/, '')}`)
 }
 
 /** A path that others are prefixed with: `/v2/billing`. No trailing slash. */

@@ -1,5 +1,6 @@
 import type * as z from 'zod/mini'
 import { parseListen, parseNetwork } from './address.ts'
+import { Wrong } from './problem.ts'
 import { parsePrefix } from './route-path.ts'
 import { account } from './schema-account.ts'
 import { client } from './schema-client.ts'
@@ -8,7 +9,7 @@ import { route } from './schema-route.ts'
 import { sessions, tokens } from './schema-tokens.ts'
 import { upstream } from './schema-upstream.ts'
 import { list, mapping, object, optional, otherwise } from './section.ts'
-import { asChoice, asInteger, asText, choice, duration, flag, setting, text } from './setting.ts'
+import { asInteger, asText, choice, duration, flag, setting, text } from './setting.ts'
 import { parseStore } from './store-location.ts'
 import { parseIssuer } from './urls.ts'
 
@@ -90,10 +91,12 @@ export const schema = object('Configuration of Portcullis: OAuth in front of HTT
     setting(
       'Processes that serve: a number, or auto for one a core. A change needs a restart.',
       { anyOf: [{ type: 'integer', minimum: 1, maximum: 256 }, { type: 'string' }] },
-      (value) =>
-        typeof value === 'string' && !/^\d+$/.test(value)
-          ? asChoice(value, ['auto'])
-          : asInteger(value, 1, 256),
+      (value) => {
+        if (value === 'auto') return value
+        if (typeof value === 'string' && !/^\d+$/.test(value))
+          throw new Wrong('must be a whole number from 1 to 256, or auto')
+        return asInteger(value, 1, 256)
+      },
     ),
   ),
   drain: otherwise(

@@ -58,7 +58,7 @@ export const STEP_WORDS: readonly StepWords[] = [
   },
   {
     title: 'Ask once more',
-    why: () => 'The same request with the same token as before. It would not have expired yet.',
+    why: () => 'The same request, with the token of step 7. It would not have expired yet.',
     button: 'Send the request',
   },
 ]

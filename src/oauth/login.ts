@@ -60,7 +60,9 @@ const provenAccount = async (
   const password = parameters.get('password') ?? ''
   const proven = await room.stores.passwords.verify(account, password, networkOf(caller.remote))
   await passwords.check(who, caller.remote)
-  if (account && proven) return account
+  // The configuration may have been read anew while the password was checked.
+  const now = await room.stores.accounts.find(username)
+  if (account && proven && now?.password === account.password) return now
   // Only a name that exists is logged: people type passwords into the wrong field.
   room.log.audit('login.failed', { ...(account && { sub: account.sub }), ...caller })
   await passwords.failed(who, caller.remote)
@@ -94,7 +96,9 @@ const showForm = (
 /** Only the demo has passwords that can be read, and nobody to ask for them. */
 const hintOf = ({ config }: Room): { hint?: string } => {
   const account = config.accounts.find(({ password }) => config.demo && !password.startsWith('$'))
-  return account ? { hint: `Demo: sign in as ${account.username} with ${account.password}` } : {}
+  return account
+    ? { hint: `Demo: sign in as ${account.username}, password ${account.password}` }
+    : {}
 }
 
 const bindingOf = ({ pending }: Resumed): FormBinding => ['login', pending.browser, pending.id]

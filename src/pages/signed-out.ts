@@ -7,6 +7,6 @@ export const signedOutPage = (p: { readonly signIn?: string } = {}): string =>
     title: 'Signed out',
     gate: 'lowered',
     main: html`<h1>You are signed out</h1>
-<p>This browser no longer knows you. Applications that you allowed keep their access until you take it back.</p>
+<p>This browser no longer knows you. Applications that you allowed keep their access.</p>
 ${p.signIn !== undefined && html`<p class="links"><a class="button" href="${p.signIn}">Sign in again</a></p>`}`,
   })

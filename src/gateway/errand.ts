@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
+import type { AccessToken } from '../store/tokens.ts'
 import type { Connection } from './connections.ts'
 import type {
   DispatchController,
@@ -9,77 +10,89 @@ import type {
   Line,
   UpstreamClient,
 } from './forward.ts'
-import { type AnswerFields, answerFields } from './headers.ts'
-import type { Place } from './place.ts'
+import type { AnswerFields } from './headers.ts'
 import { isRefusal } from './refusal.ts'
-import { begin, createRelay, cut, finish, inform, isUploading, passOn } from './relay.ts'
+import { createRelay } from './relay.ts'
 import { requestBody } from './request-body.ts'
 import type { Stream, Streams } from './streams.ts'
 import {
+  CLIENT_GONE,
   CLIENT_SLOW,
+  ENDED,
   type Failure,
   failureOf,
   IDLE,
   isBrokenOff,
   TIMEOUT,
+  UNREACHABLE,
 } from './upstream-failure.ts'
-import type { Target } from './upstreams.ts'
-import type { Visit } from './visit.ts'
+import type { Target, Upstream } from './upstreams.ts'
 
 /** A request that passed every check, and where it goes. */
 export type Job = {
-  readonly visit: Visit<ServerResponse>
-  readonly place: Place
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly upstream: Upstream
   /** Given by `upstream.pick`; given back here. */
   readonly target: Target
-  /** Flat, without Host and framing other than a length. */
+  /** Path and query behind the target's base, byte for byte. */
+  readonly path: string
+  /** Flat, without Host and framing. */
   readonly fields: string[]
+  /** Undefined: the target's own. */
+  readonly host: string | undefined
+  /** `chunked`, a length, or undefined: none. */
+  readonly body: string | undefined
+  /** The client waits for 100 Continue. */
+  readonly expects: boolean
+  readonly token: AccessToken | undefined
+  readonly answerFields: (status: number, answer: AnswerFields) => (string | string[])[]
+  /** Bytes of the answer's body that went by. */
+  readonly moved: (bytes: number) => void
+  /** Called at most once. `answered`: the client has a part of an answer and can be told nothing. */
+  readonly failed: (failure: Failure, answered: boolean) => void
 }
-
-/** Told at most once of each errand. `answered`: the client has a part of an answer and can be told nothing. */
-export type Failed = (
-  visit: Visit<ServerResponse>,
-  place: Place,
-  failure: Failure,
-  answered: boolean,
-) => void
 
 /** One request on its way to an upstream and back. */
 export type Errand = {
   /** Sets out. */
   start(library: Library): void
-  /** Gives it up. */
-  stop(why: Failure): void
+  /** The client is gone. */
+  abandon(): void
+  /** It cannot even set out. */
+  fail(error: unknown): void
 }
 
 /** See `createForwarder`. Everything that happens to one request happens here, in one closure. */
 export const createErrand = (
   job: Job,
-  on: {
-    readonly streams: Streams
-    readonly failed: Failed
-    readonly lineTo: (target: Target, library: Library) => Line
-  },
+  streams: Streams,
+  lineTo: (target: Target, library: Library) => Line,
 ): Errand => {
-  const { visit, place } = job
-  const { streams } = on
-  const { req, client: res } = visit
-  const { head } = place
-  const relay = createRelay(req, res, head.body !== undefined)
-  let target = job.target
-  let tried: readonly Target[] = []
-  let retried = false
-  let settled = false
-  let stopped: Failure | undefined
+  const { req, res } = job
   let library: Library
-  let body: Readable | undefined
-  /** Of the current attempt: where it is, and how far. */
+  let target = job.target
   let line: Line
   let connection: Connection<UpstreamClient>
   let controller: DispatchController | undefined
-  let progress: 'waiting' | 'sent' | 'heard' = 'waiting'
+  let body: Readable | undefined
+  const tried: Target[] = []
+  /** Of the current attempt: it was written, on a connection with a past; the answer has begun. */
+  let sent = false
   let reused = false
+  let heard = false
+  let retried = false
   let interims = 0
+  let settled = false
+  let stopped: Failure | undefined
+
+  const relay = createRelay(req, res, {
+    unread: () => job.body !== undefined && !req.complete,
+    moved(bytes) {
+      stream.touched = streams.tick
+      job.moved(bytes)
+    },
+  })
 
   const settle = () => {
     settled = true
@@ -90,9 +103,11 @@ export const createErrand = (
     if (settled) return
     settle()
     body?.destroy()
-    on.failed(visit, place, failure, relay.begun)
-    if (relay.begun) cut(relay)
+    const answered = relay.begun()
+    job.failed(failure, answered)
+    if (answered) relay.cut()
   }
+  /** Gives it up for a reason of ours. */
   const stop = (why: Failure) => {
     if (settled) return
     stopped = why
@@ -100,89 +115,100 @@ export const createErrand = (
     else fail(why)
   }
   const stream: Stream = {
-    token: visit.token,
+    token: job.token,
     patience: 0,
     touched: streams.tick,
     at: -1,
-    end(why) {
-      if (why !== undefined) stop(why)
-      else if (relay.begun) stop(IDLE)
-      else stop(progress !== 'waiting' && isUploading(relay) ? CLIENT_SLOW : TIMEOUT)
-    },
+    revoked: () => stop(ENDED),
+    expired: () => stop(relay.begun() ? IDLE : isUploading() ? CLIENT_SLOW : TIMEOUT),
   }
-  const move = () => {
-    stream.touched = streams.tick
-  }
+  const isUploading = () => sent && job.body !== undefined && !req.complete
 
   const attempt = (fresh: boolean) => {
     if (settled) return
-    line = on.lineTo(target, library)
+    line = lineTo(target, library)
     stream.patience = line.response
-    move()
-    progress = 'waiting'
+    stream.touched = streams.tick
+    sent = reused = heard = false
     connection = line.connections.take(fresh)
-    if (head.body !== undefined) {
-      body ??= requestBody(req, move, () => head.expects && res.writeContinue())
-    }
-    connection.client.dispatch(dispatchOptions(job, target, line, body), handler)
+    connection.client.dispatch(optionsOf(), handler)
+  }
+  const optionsOf = (): DispatchOptions => ({
+    path: target.base + job.path,
+    method: req.method ?? 'GET',
+    headers: job.host === undefined ? job.fields : ['Host', job.host, ...job.fields],
+    body: job.body === undefined ? null : bodyOf(),
+    blocking: false,
+    servername: line.servername,
+  })
+  const bodyOf = () => {
+    body ??= requestBody(req, {
+      begun: () => job.expects && res.writeContinue(),
+      flowing() {
+        stream.touched = streams.tick
+      },
+    })
+    return body
   }
 
   const handler: DispatchHandler = {
     onRequestStart(given) {
-      progress = 'sent'
+      sent = true
       reused = connection.served > 0
       controller = given
       if (settled) given.abort(new Error('given up'))
     },
     onResponseStarted() {
-      progress = 'heard'
+      heard = true
     },
     onResponseStart(_, status, answer) {
-      if (status > 599) throw new Error('a status that does not exist')
-      if (status < 200) {
-        interims += 1
-        if (status < 102 || interims > MOST_INTERIMS) throw new Error('an answer out of place')
-        inform(relay, status, answer)
-        return
-      }
-      stream.patience = line.idle
-      move()
-      begin(relay, status, answerFields(status, answer, visit), lengthOf(answer))
+      if (status < 200) inform(status, answer)
+      else begin(status, answer)
     },
     onResponseData(given, chunk) {
-      move()
-      visit.bytes += chunk.length
-      passOn(relay, chunk, given, move)
+      relay.data(chunk, given)
     },
     onResponseEnd() {
       connection.served += 1
       line.connections.release(connection)
       settle()
       if (body?.destroyed === false) body.destroy()
-      finish(relay)
+      relay.end()
     },
     onResponseError(_, error) {
       controller = undefined
       line.connections.release(connection)
       if (settled) return
       if (stopped) fail(stopped)
-      else if (relay.begun || !goesOn(error)) fail(failureOf(error, progress !== 'waiting'))
+      else if (relay.begun() || !goesOn(error)) fail(failureOf(error, sent))
     },
+  }
+
+  const inform = (status: number, answer: AnswerFields) => {
+    interims += 1
+    if (status < 102 || interims > MOST_INTERIMS) throw new Error('an interim answer out of place')
+    relay.inform(status, answer)
+  }
+  const begin = (status: number, answer: AnswerFields) => {
+    if (status > 599) throw new Error('a status that does not exist')
+    stream.patience = line.idle
+    stream.touched = streams.tick
+    relay.begin(status, job.answerFields(status, answer), lengthOf(answer))
   }
 
   /** Tries again where nothing can have happened yet. */
   const goesOn = (error: unknown): boolean => {
-    const sent = progress !== 'waiting'
-    if (!sent) {
+    if (sent) {
+      if (retried || heard || !reused || !isRepeatable(job) || !isBrokenOff(error)) return false
+      retried = true
+    } else {
       target.unreachable()
-      tried = [...tried, target]
-      const next = place.route.upstream.pick(tried)
+      tried.push(target)
+      const next = job.upstream.pick(tried)
       if (next === undefined || isRefusal(next)) return false
       target.leave()
       target = next
-    } else if (retried || !reused || progress === 'heard') return false
-    else if (!isRepeatable(req, head.body) || !isBrokenOff(error)) return false
-    else retried = true
+    }
     // Not from within the parser of the connection that broke.
     setImmediate(attempt, sent)
     return true
@@ -195,31 +221,15 @@ export const createErrand = (
       streams.add(stream)
       attempt(false)
     },
-    stop,
+    abandon: () => stop(CLIENT_GONE),
+    fail: () => fail(UNREACHABLE),
   }
 }
-
-const dispatchOptions = (
-  { visit, place, fields }: Job,
-  target: Target,
-  line: Line,
-  body: Readable | undefined,
-): DispatchOptions => ({
-  path: target.base + place.path,
-  method: visit.req.method ?? 'GET',
-  headers:
-    place.route.keepHost && place.head.host !== undefined
-      ? ['Host', place.head.host, ...fields]
-      : fields,
-  body: body ?? null,
-  blocking: false,
-  servername: line.servername,
-})
 
 /** Enough for any upstream that means well. */
 const MOST_INTERIMS = 32
 
-const isRepeatable = (req: IncomingMessage, body: string | undefined): boolean =>
+const isRepeatable = ({ req, body }: Job): boolean =>
   body === undefined && REPEATABLE.has(req.method ?? '')
 
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS'])

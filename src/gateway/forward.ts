@@ -2,16 +2,17 @@ import type { EventEmitter } from 'node:events'
 import { isIP, Socket } from 'node:net'
 import type { Client, Dispatcher } from 'undici'
 import { type Connections, createConnections } from './connections.ts'
-import { createErrand, type Errand, type Failed, type Job } from './errand.ts'
+import { createErrand, type Job } from './errand.ts'
 import { type Streams, ticks } from './streams.ts'
-import { ConnectTimeout, UNREACHABLE } from './upstream-failure.ts'
+import { ConnectTimeout } from './upstream-failure.ts'
 import type { Target } from './upstreams.ts'
 
 /** The part of undici that is used. */
 export type Library = Pick<typeof import('undici'), 'Client' | 'buildConnector'>
 
 export type Forwarder = {
-  forward(job: Job): Errand
+  /** Starts; returns the way to give it up, for when the client is gone. */
+  forward(job: Job): () => void
   /** Loads the library. */
   warm(): Promise<void>
   close(): Promise<void>
@@ -23,7 +24,7 @@ export type Forwarder = {
  * Asks twice only where nothing can have happened: another target when the connection was never made, a fresh connection
  * when a reused one broke under a bodiless GET, HEAD or OPTIONS before the first byte (RFC 9110 §9.2.2).
  */
-export const createForwarder = (streams: Streams, failed: Failed): Forwarder => {
+export const createForwarder = (streams: Streams): Forwarder => {
   let library: Library | undefined
   const lines = new Map<Target, Line>()
   const lineTo = (target: Target, loaded: Library): Line => {
@@ -33,17 +34,16 @@ export const createForwarder = (streams: Streams, failed: Failed): Forwarder => 
     lines.set(target, line)
     return line
   }
-  const on = { streams, failed, lineTo }
   const load = async (): Promise<Library> => {
     library ??= (await import('undici')).default
     return library
   }
   return {
     forward(job) {
-      const errand = createErrand(job, on)
+      const errand = createErrand(job, streams, lineTo)
       if (library !== undefined) errand.start(library)
-      else load().then(errand.start, () => errand.stop(UNREACHABLE))
-      return errand
+      else load().then(errand.start, errand.fail)
+      return errand.abandon
     },
     async warm() {
       await load()

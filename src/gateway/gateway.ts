@@ -50,22 +50,21 @@ export const createGateway = (deps: {
   const { config, tokens, clock, log } = deps
   const locate = createLocate(config, clock)
   const streams = createStreams(tokens)
+  const forwarder = createForwarder(streams)
   const upgrader = createUpgrader({ log })
   const name = new URL(config.issuer).host
   const via = [`1.0 ${name}`, `1.1 ${name}`] as const
   const visits = createCount()
 
-  const enter = <Client>(req: IncomingMessage, client: Client): Visit<Client> => {
+  const enter = (req: IncomingMessage): Visit => {
     visits.add(1)
     const peer = deps.peer(req)
     return {
       id: requestId(req, peer.trusted),
       req,
-      client,
       peer,
       started: clock(),
       place: undefined,
-      errand: undefined,
       token: undefined,
       refusal: undefined,
       error: undefined,
@@ -78,62 +77,44 @@ export const createGateway = (deps: {
   }
 
   /** Takes a visit through its checks to a target of its upstream, or to a refusal. */
-  const admit = <Client>(
-    visit: Visit<Client>,
-    found: Place | Refusal,
-    to: Reception<Client>,
-  ): void => {
+  const admit = (visit: Visit, found: Place | Refusal, on: Reception): void => {
+    const deny = (refused: Refusal) => {
+      visit.refusal = refused.reason
+      if (!on.gone()) on.deny(refused)
+    }
+    /** A mistake of ours stops this request, and no other. */
+    const fail = (error: unknown) => {
+      log.error('gateway.failed', { request_id: visit.id, error: describeError(error) })
+      deny(FAILED)
+    }
+    const pass = (place: Place, token: AccessToken | undefined) => {
+      visit.token = token
+      if (on.gone()) return
+      const target = place.route.upstream.pick()
+      if (target === undefined || isRefusal(target)) deny(target ?? FAILED)
+      else on.pass(place, target)
+    }
+    const judge = (place: Place, token: AccessToken | Refusal) => {
+      if (isRefusal(token)) deny(token)
+      else pass(place, token)
+    }
     try {
-      if (isRefusal(found)) deny(visit, found, to)
-      else checkToken(visit, found, to)
+      if (isRefusal(found)) {
+        deny(found)
+        return
+      }
+      visit.place = found
+      const { guard } = found.route
+      if (guard === undefined) {
+        pass(found, undefined)
+        return
+      }
+      const token = authenticate(found.head.authorization, guard, tokens)
+      if (!(token instanceof Promise)) judge(found, token)
+      else token.then((settled) => judge(found, settled)).catch(fail)
     } catch (error) {
-      fail(visit, error, to)
+      fail(error)
     }
-  }
-  const checkToken = <Client>(visit: Visit<Client>, place: Place, to: Reception<Client>) => {
-    visit.place = place
-    const { guard } = place.route
-    if (guard === undefined) {
-      pass(visit, place, undefined, to)
-      return
-    }
-    const token = authenticate(place.head.authorization, guard, tokens)
-    if (!(token instanceof Promise)) judge(visit, place, token, to)
-    else {
-      token
-        .then((late) => judge(visit, place, late, to))
-        .catch((error: unknown) => fail(visit, error, to))
-    }
-  }
-  const judge = <Client>(
-    visit: Visit<Client>,
-    place: Place,
-    token: AccessToken | Refusal,
-    to: Reception<Client>,
-  ) => {
-    if (isRefusal(token)) deny(visit, token, to)
-    else pass(visit, place, token, to)
-  }
-  const pass = <Client>(
-    visit: Visit<Client>,
-    place: Place,
-    token: AccessToken | undefined,
-    to: Reception<Client>,
-  ) => {
-    visit.token = token
-    if (to.isGone(visit)) return
-    const target = place.route.upstream.pick()
-    if (target === undefined || isRefusal(target)) deny(visit, target ?? FAILED, to)
-    else to.pass(visit, place, target)
-  }
-  const deny = <Client>(visit: Visit<Client>, refused: Refusal, to: Reception<Client>) => {
-    visit.refusal = refused.reason
-    if (!to.isGone(visit)) to.deny(visit, refused)
-  }
-  /** A mistake of ours stops this request, and no other. */
-  const fail = <Client>(visit: Visit<Client>, error: unknown, to: Reception<Client>) => {
-    log.error('gateway.failed', { request_id: visit.id, error: describeError(error) })
-    deny(visit, FAILED, to)
   }
 
   const fieldsOf = ({ id, peer, req, token }: Visit, { head }: Place): string[] =>
@@ -144,48 +125,60 @@ export const createGateway = (deps: {
       via: via[req.httpVersionMinor === 0 ? 0 : 1],
     })
 
-  const http: Reception<ServerResponse> = {
-    isGone: ({ client }) => client.destroyed,
-    deny: ({ req, client, id }, refused) => refuse(req, client, refused, id),
-    pass(visit, place, target) {
-      visit.errand = forwarder.forward({ visit, place, target, fields: fieldsOf(visit, place) })
-    },
-  }
-  const forwarder = createForwarder(streams, (visit, place, failure, answered) => {
-    visit.error = failure.error
-    if (!answered && !http.isGone(visit)) http.deny(visit, wordsFor(failure, place))
-  })
   const request = (req: IncomingMessage, res: ServerResponse, found: Place | Refusal): void => {
-    const visit = enter(req, res)
-    res.on('close', () => {
+    const visit = enter(req)
+    let abandon: (() => void) | undefined
+    res.once('close', () => {
       if (!res.writableFinished) {
-        visit.errand?.stop(CLIENT_GONE)
+        abandon?.()
         visit.error ??= CLIENT_GONE.error
       }
       leave(visit, res.headersSent ? res.statusCode : 0)
     })
-    admit(visit, found, http)
+    const deny = (refused: Refusal) => refuse(req, res, refused, visit.id)
+    const pass = (place: Place, target: Target) => {
+      abandon = forwarder.forward({
+        req,
+        res,
+        upstream: place.route.upstream,
+        target,
+        path: place.path,
+        fields: fieldsOf(visit, place),
+        host: place.route.keepHost ? place.head.host : undefined,
+        body: place.head.body,
+        expects: place.head.expects,
+        token: visit.token,
+        answerFields: (status, answer) => answerFields(status, answer, visit),
+        moved(bytes) {
+          visit.bytes += bytes
+        },
+        failed(failure, answered) {
+          visit.error = failure.error
+          if (!answered && !res.destroyed) deny(wordsFor(failure, place))
+        },
+      })
+    }
+    admit(visit, found, { gone: () => res.destroyed, pass, deny })
   }
 
-  const websocket: Reception<Upgrade> = {
-    // Refusals and tunnels take a socket in any state.
-    isGone: () => false,
-    deny(visit, refused) {
-      refuseUpgrade(visit.client.socket, refused, visit.id)
+  const tunnel = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const visit = enter(req)
+    socket.on('error', () => {})
+    const deny = (refused: Refusal) => {
+      refuseUpgrade(socket, refused, visit.id)
       leave(visit, refused.status)
-    },
-    pass(visit, place, first) {
-      const { socket, head } = visit.client
-      const fields = fieldsOf(visit, place)
-      const tried: Target[] = []
+    }
+    const pass = (place: Place, first: Target) => {
       let target = first
+      const tried: Target[] = []
+      const fields = fieldsOf(visit, place)
       const to = ({ origin, base, host, timeout }: Target) => ({
         origin,
         path: base + place.path,
         headers: ['Host', place.route.keepHost ? (place.head.host ?? host) : host, ...fields],
         timeout,
       })
-      const tunnel = upgrader.forward(visit.req, socket, head, to(target), {
+      const way = upgrader.forward(req, socket, head, to(target), {
         responseHeaders: (status, raw) =>
           repeatNames(answerFields(status, collectFields(raw), visit)),
         refuse: (refused) => refuseUpgrade(socket, refused, visit.id),
@@ -211,14 +204,12 @@ export const createGateway = (deps: {
         patience: Number.POSITIVE_INFINITY,
         touched: 0,
         at: -1,
-        end: () => tunnel.end(1008, 'the access token ended'),
+        revoked: () => way.end(1008, 'the access token ended'),
+        expired() {},
       }
       streams.add(stream)
-    },
-  }
-  const upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    socket.on('error', () => {})
-    admit(enter(req, { socket, head }), locateUpgrade(locate(req)), websocket)
+    }
+    admit(visit, locateUpgrade(locate(req)), { gone: () => false, pass, deny })
   }
 
   return {
@@ -229,7 +220,7 @@ export const createGateway = (deps: {
       request(req, res, place)
       return true
     },
-    upgrade,
+    upgrade: tunnel,
     async warm() {
       await Promise.all([forwarder.warm(), upgrader.warm()])
     },
@@ -247,14 +238,12 @@ export const createGateway = (deps: {
 }
 
 /** What differs between an HTTP request and an upgrade. */
-type Reception<Client> = {
+type Reception = {
   /** Nobody waits for an answer any more. */
-  isGone(visit: Visit<Client>): boolean
-  pass(visit: Visit<Client>, place: Place, target: Target): void
-  deny(visit: Visit<Client>, refused: Refusal): void
+  gone(): boolean
+  pass(place: Place, target: Target): void
+  deny(refused: Refusal): void
 }
-
-type Upgrade = { readonly socket: Duplex; readonly head: Buffer }
 
 /** Upgrades have nothing behind the data plane. */
 const locateUpgrade = (found: Place | Refusal | undefined): Place | Refusal => {

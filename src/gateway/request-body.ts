@@ -7,8 +7,7 @@ import { Readable } from 'node:stream'
  */
 export const requestBody = (
   req: IncomingMessage,
-  flowing: () => void,
-  begun: () => void,
+  { begun, flowing }: { readonly begun: () => void; readonly flowing: () => void },
 ): Readable => {
   let reading = false
   const pass = (chunk: Buffer) => {

@@ -1,5 +1,4 @@
 import type { AccessToken, AccessTokens, Ended } from '../store/tokens.ts'
-import { ENDED, type Failure } from './upstream-failure.ts'
 
 /** A request on its way, or a tunnel, as those who may end it see it. */
 export type Stream = {
@@ -11,8 +10,10 @@ export type Stream = {
   touched: number
   /** Its place in the list; -1 outside. Kept by the list. */
   at: number
-  /** Ends it. Without a reason: nothing has moved for too long. */
-  end(why?: Failure): void
+  /** Its token is good no more. */
+  revoked(): void
+  /** Nothing has moved for too long. */
+  expired(): void
 }
 
 export type Streams = {
@@ -42,12 +43,12 @@ export const createStreams = (tokens: Pick<AccessTokens, 'onEnded'>): Streams =>
   const timer = setInterval(() => {
     tick += 1
     each((stream) => {
-      if (tick - stream.touched > stream.patience) stream.end()
+      if (tick - stream.touched > stream.patience) stream.expired()
     })
   }, TICK_MS).unref()
   const forget = tokens.onEnded((ended) =>
     each((stream) => {
-      if (stream.token !== undefined && isUnder(stream.token, ended)) stream.end(ENDED)
+      if (stream.token !== undefined && isUnder(stream.token, ended)) stream.revoked()
     }),
   )
   return {

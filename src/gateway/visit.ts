@@ -2,22 +2,17 @@ import type { IncomingMessage } from 'node:http'
 import type { Peer } from '../peer.ts'
 import type { AccessToken } from '../store/tokens.ts'
 import type { Exchange } from '../telemetry/exchange.ts'
-import type { Errand } from './errand.ts'
 import type { Place } from './place.ts'
 
 /** What is noted of a request while it is here, for its one line in the end. */
-export type Visit<Client = unknown> = {
+export type Visit = {
   readonly id: string
   readonly req: IncomingMessage
-  /** The other end of its connection, as whoever answers it needs it. */
-  readonly client: Client
   readonly peer: Peer
   /** Seconds since the epoch. */
   readonly started: number
   place: Place | undefined
   token: AccessToken | undefined
-  /** Set once it is on its way. */
-  errand: Errand | undefined
   refusal: string | undefined
   error: string | undefined
   /** Of the answer's body. */

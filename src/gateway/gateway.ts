@@ -41,7 +41,7 @@ export type Gateway = {
  */
 export const createGateway = (deps: {
   readonly config: Config
-  readonly tokens: Pick<AccessTokens, 'find' | 'onEnded'>
+  readonly tokens: Pick<AccessTokens, 'find' | 'onEnded' | 'why' | 'inspect'>
   readonly peer: PeerOf
   readonly observe: Observe
   readonly clock: Clock
@@ -67,6 +67,7 @@ export const createGateway = (deps: {
       place: undefined,
       token: undefined,
       refusal: undefined,
+      verdict: undefined,
       error: undefined,
       bytes: 0,
     }
@@ -80,6 +81,7 @@ export const createGateway = (deps: {
   const admit = (visit: Visit, found: Place | Refusal, on: Reception): void => {
     const deny = (refused: Refusal) => {
       visit.refusal = refused.reason
+      visit.verdict = refused.verdict
       if (!on.gone()) on.deny(refused)
     }
     /** A mistake of ours stops this request, and no other. */

@@ -3,6 +3,7 @@ import type { Peer } from '../peer.ts'
 import type { AccessToken } from '../store/tokens.ts'
 import type { Exchange } from '../telemetry/exchange.ts'
 import type { Place } from './place.ts'
+import { type Verdict, verdictFields } from './verdict.ts'
 
 /** What is noted of a request while it is here, for its one line in the end. */
 export type Visit = {
@@ -14,6 +15,7 @@ export type Visit = {
   place: Place | undefined
   token: AccessToken | undefined
   refusal: string | undefined
+  verdict: Verdict | undefined
   error: string | undefined
   /** Of the answer's body. */
   bytes: number
@@ -24,7 +26,8 @@ export const exchangeOf = (
   visit: Visit,
   { status, now, upgraded }: { status: number; now: number; upgraded?: boolean },
 ): Exchange => {
-  const { id, req, peer, started, place, token, refusal, error, bytes } = visit
+  const { id, req, peer, started, place, refusal, verdict, error, bytes } = visit
+  const token = visit.token ?? verdict?.token
   const exchange: { -readonly [Key in keyof Exchange]: Exchange[Key] } = {
     id,
     method: req.method ?? '',
@@ -44,6 +47,7 @@ export const exchangeOf = (
     exchange.grant_id = token.grant_id
   }
   if (refusal !== undefined) exchange.refusal = refusal
+  if (verdict !== undefined) Object.assign(exchange, verdictFields(verdict, started))
   if (error !== undefined) exchange.error = error
   if (upgraded) exchange.upgraded = true
   return exchange

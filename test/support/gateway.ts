@@ -94,6 +94,11 @@ const handHeldTokens = () => {
   }
   return {
     find,
+    why: () => undefined,
+    async inspect(value: string) {
+      const found = await find(value)
+      return typeof found === 'string' ? { refusal: found } : found
+    },
     onEnded(listener: (ended: Ended) => void) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -7,20 +7,22 @@ import type { AccessToken, AccessTokens } from '../store/tokens.ts'
 import { describeError } from '../telemetry/describe-error.ts'
 import type { Observe } from '../telemetry/exchange.ts'
 import type { Log } from '../telemetry/log.ts'
-import { requestId } from '../telemetry/request-id.ts'
+import { answerOf } from './answer.ts'
 import { authenticate } from './bearer.ts'
 import { createCount } from './count.ts'
+import type { Question } from './explain.ts'
+import type { Explanation } from './explanation.ts'
 import { createForwarder } from './forward.ts'
 import { answerFields, collectFields, requestFields } from './headers.ts'
 import { isBehindLast } from './linger.ts'
 import { createLocate, type Place } from './place.ts'
 import { isRefusal, type Refusal, refusal } from './refusal.ts'
-import { refuse, refuseUpgrade } from './refuse.ts'
+import { answerPreflight, refuse, refuseUpgrade } from './refuse.ts'
 import { createStreams, type Stream } from './streams.ts'
 import { createUpgrader } from './upgrade.ts'
-import { ENDED, type Failure } from './upstream-failure.ts'
+import { ENDED, type Failure, TOO_LARGE } from './upstream-failure.ts'
 import type { Target } from './upstreams.ts'
-import { exchangeOf, type Visit } from './visit.ts'
+import { exchangeOf, openVisit, type Visit } from './visit.ts'
 
 /** The data plane: everything between a request and its upstream, HTTP and WebSocket alike. */
 export type Gateway = {
@@ -28,6 +30,8 @@ export type Gateway = {
   handle(req: IncomingMessage, res: ServerResponse): boolean
   /** Always answers. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** What would become of a request, by the same steps. Rejects only with what is a mistake of ours. */
+  explain(question: Question): Promise<Explanation>
   /** Loads what the first request would load. */
   warm(): Promise<void>
   /** For a gateway that gets no more requests: closes it when those under way have finished. */
@@ -58,19 +62,7 @@ export const createGateway = (deps: {
 
   const enter = (req: IncomingMessage): Visit => {
     visits.add(1)
-    const peer = deps.peer(req)
-    return {
-      id: requestId(req, peer.trusted),
-      req,
-      peer,
-      started: clock(),
-      place: undefined,
-      token: undefined,
-      refusal: undefined,
-      verdict: undefined,
-      error: undefined,
-      bytes: 0,
-    }
+    return openVisit(req, deps.peer(req), clock())
   }
   const leave = (visit: Visit, status: number, upgraded = false) => {
     deps.observe(exchangeOf(visit, { status, now: clock(), upgraded }))
@@ -92,6 +84,10 @@ export const createGateway = (deps: {
     const pass = (place: Place, token: AccessToken | undefined) => {
       visit.token = token
       if (on.gone()) return
+      if (place.head.body !== undefined && Number(place.head.body) > place.route.maxBody) {
+        deny(TOO_LARGE.refusal)
+        return
+      }
       const target = place.route.upstream.pick()
       if (target === undefined || isRefusal(target)) deny(target ?? FAILED)
       else on.pass(place, target)
@@ -107,7 +103,7 @@ export const createGateway = (deps: {
       }
       visit.place = found
       const { guard } = found.route
-      if (guard === undefined) {
+      if (guard === undefined || (guard.optional && found.head.authorization === undefined)) {
         pass(found, undefined)
         return
       }
@@ -134,7 +130,8 @@ export const createGateway = (deps: {
       if (!res.writableFinished) abandon?.()
       leave(visit, res.headersSent ? res.statusCode : 0)
     })
-    const deny = (refused: Refusal) => refuse(req, res, refused, visit.id)
+    const deny = (refused: Refusal) =>
+      refuse(req, res, refused, visit.id, visit.place?.route.cors?.fields(req.headers.origin))
     const pass = (place: Place, target: Target) => {
       abandon = forwarder.forward({
         req,
@@ -147,7 +144,9 @@ export const createGateway = (deps: {
         body: place.head.body,
         expects: place.head.expects,
         token: visit.token,
-        answerFields: (status, answer) => answerFields(status, answer, visit),
+        response: place.route.timeout,
+        maxBody: place.route.maxBody,
+        answerFields: answerOf(req, place.route, visit),
         moved(bytes) {
           visit.bytes += bytes
         },
@@ -157,7 +156,12 @@ export const createGateway = (deps: {
         },
       })
     }
-    admit(visit, found, { gone: () => res.destroyed, pass, deny })
+    if (isRefusal(found) || found.preflight === undefined) {
+      admit(visit, found, { gone: () => res.destroyed, pass, deny })
+      return
+    }
+    visit.place = found
+    answerPreflight(req, res, found.preflight, visit.id)
   }
 
   const tunnel = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -175,7 +179,10 @@ export const createGateway = (deps: {
         origin,
         path: base + place.path,
         headers: ['Host', place.route.keepHost ? (place.head.host ?? host) : host, ...fields],
-        timeout,
+        timeout:
+          place.route.timeout === undefined
+            ? timeout
+            : { ...timeout, response: place.route.timeout },
       })
       const way = upgrader.forward(req, socket, head, to(target), {
         responseHeaders: (status, raw) => answerFields(status, collectFields(raw), visit).flat(),
@@ -219,6 +226,10 @@ export const createGateway = (deps: {
       return true
     },
     upgrade: tunnel,
+    async explain(question) {
+      const { explain } = await import('./explain.ts')
+      return explain(question, { config, tokens, clock, locate, locateUpgrade, admit, fieldsOf })
+    },
     async warm() {
       await Promise.all([forwarder.warm(), upgrader.warm()])
     },

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Peer } from '../peer.ts'
 import type { AccessToken } from '../store/tokens.ts'
 import type { Exchange } from '../telemetry/exchange.ts'
+import { requestId } from '../telemetry/request-id.ts'
 import type { Place } from './place.ts'
 import { type Verdict, verdictFields } from './verdict.ts'
 
@@ -20,6 +21,19 @@ export type Visit = {
   /** Of the answer's body. */
   bytes: number
 }
+
+export const openVisit = (req: IncomingMessage, peer: Peer, started: number): Visit => ({
+  id: requestId(req, peer.trusted),
+  req,
+  peer,
+  started,
+  place: undefined,
+  token: undefined,
+  refusal: undefined,
+  verdict: undefined,
+  error: undefined,
+  bytes: 0,
+})
 
 /** Formats it, when it is over. `status` 0: nobody was there to be answered. */
 export const exchangeOf = (

@@ -1,0 +1,190 @@
+import type { IncomingMessage as Request } from 'node:http'
+import { Socket } from 'node:net'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config/config.ts'
+import { reservedPaths } from '../config/reserved-paths.ts'
+import { IncomingMessage } from '../node-http.ts'
+import type { AccessTokens } from '../store/tokens.ts'
+import type { Explanation, Outcome, RouteNote } from './explanation.ts'
+import { fieldChanges } from './field-changes.ts'
+import type { Place } from './place.ts'
+import { isRefusal, type Refusal } from './refusal.ts'
+import { readHead } from './request-head.ts'
+import { readTarget } from './request-target.ts'
+import { chosenAmong, type RunnerUp, runnersUp } from './runners-up.ts'
+import { tokenNote } from './token-note.ts'
+import { upstreamNote } from './upstream-note.ts'
+import type { Target } from './upstreams.ts'
+import { openVisit, type Visit } from './visit.ts'
+
+/** A request that is only thought of. */
+export type Question = {
+  readonly method: string
+  /** As it would stand in the request line. */
+  readonly target: string
+  /** Flat list name, value. The issuer's host stands in where there is no Host among them. */
+  readonly fields: readonly string[]
+}
+
+/** The steps that every request takes, as the gateway takes them. */
+export type Pipeline = {
+  readonly config: Config
+  readonly tokens: Pick<AccessTokens, 'inspect'>
+  readonly clock: Clock
+  locate(req: Request): Place | Refusal | undefined
+  locateUpgrade(found: Place | Refusal | undefined): Place | Refusal
+  admit(visit: Visit, found: Place | Refusal, on: Recorder): void
+  fieldsOf(visit: Visit, place: Place): string[]
+}
+
+/** Stands where the client and the upstream would. */
+export type Recorder = {
+  gone(): boolean
+  pass(place: Place, target: Target): void
+  deny(refused: Refusal): void
+}
+
+/**
+ * Takes a request that nobody sent through the steps of the pipeline, and tells what each said. Nothing is forwarded; the
+ * target that was picked is given back at once.
+ */
+export const explain = async (question: Question, pipeline: Pipeline): Promise<Explanation> => {
+  const { config, clock } = pipeline
+  const { origin, host, protocol } = new URL(config.issuer)
+  const req = imagined(question, host)
+  const upgrade = isUpgrade(req)
+  const proto = protocol === 'https:' ? 'https' : 'http'
+  const visit = openVisit(req, { address: CLIENT, trusted: false, proto }, clock())
+  const located = pipeline.locate(req)
+  const found = upgrade ? pipeline.locateUpgrade(located) : located
+  const passage = found === undefined ? undefined : await pass(visit, found, pipeline)
+  const head = readHead(req)
+  const authorization = isRefusal(head) ? undefined : head.authorization
+  return {
+    request: {
+      method: question.method,
+      target: question.target,
+      host: req.headers.host ?? origin,
+      upgrade,
+    },
+    ...targetNote(req),
+    ...(await routeNotes(req, visit, config)),
+    ...(visit.place && { rewritten: visit.place.path }),
+    token: await tokenNote(visit, authorization, { tokens: pipeline.tokens, now: clock() }),
+    ...(passage?.sent && { fields: fieldChanges(req.rawHeaders, passage.sent) }),
+    ...(visit.place && {
+      upstream: upstreamNote(visit.place.route.upstream, passage?.target),
+    }),
+    outcome: outcomeOf(visit, passage, isReserved(req, config)),
+  }
+}
+
+const CLIENT = 'the client’s address'
+
+const imagined = ({ method, target, fields }: Question, host: string): Request => {
+  const named = fields.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'host')
+  const req = new IncomingMessage(new Socket())
+  Object.assign(req, {
+    method,
+    url: target,
+    httpVersion: '1.1',
+    httpVersionMajor: 1,
+    httpVersionMinor: 1,
+  })
+  req.rawHeaders = named ? [...fields] : ['Host', host, ...fields]
+  return req
+}
+
+const isUpgrade = ({ headers }: Request): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket' &&
+  /(^|[\s,])upgrade($|[\s,])/i.test(headers.connection ?? '')
+
+type Passage = {
+  readonly refused?: Refusal
+  readonly target?: Target
+  readonly sent?: readonly string[]
+}
+
+const pass = (
+  visit: Visit,
+  found: Place | Refusal,
+  { admit, fieldsOf }: Pipeline,
+): Promise<Passage> =>
+  new Promise((resolve) =>
+    admit(visit, found, {
+      gone: () => false,
+      pass(place, target) {
+        target.leave()
+        const host = place.route.keepHost ? (place.head.host ?? target.host) : target.host
+        resolve({ target, sent: ['Host', host, ...fieldsOf(visit, place)] })
+      },
+      deny: (refused) => resolve({ refused }),
+    }),
+  )
+
+const targetNote = (req: Request): Pick<Explanation, 'target'> => {
+  const target = readTarget(req.url ?? '')
+  if (isRefusal(target))
+    return { target: { refusal: target.reason, description: target.description } }
+  const { path, query, key, encodedSlash } = target
+  return { target: { path, query, compared: key, encodedSlash } }
+}
+
+const routeNotes = async (
+  req: Request,
+  visit: Visit,
+  { routes }: Config,
+): Promise<Pick<Explanation, 'route' | 'others'>> => {
+  const target = readTarget(req.url ?? '')
+  const head = readHead(req)
+  if (isRefusal(target) || isRefusal(head)) return { others: [] }
+  const asked = { host: head.host, target, method: req.method ?? '' }
+  const chosen = chosenAmong(routes, asked)
+  const others = await runnersUp(routes, chosen, asked)
+  return { ...(chosen && visit.place && { route: noteOf(chosen) }), others: others.map(otherNote) }
+}
+
+const otherNote = ({ route, why }: RunnerUp) => ({ ...noteOf(route), why })
+
+const noteOf = ({
+  path,
+  host,
+  methods,
+  access,
+  scope,
+  upstream,
+}: RunnerUp['route']): RouteNote => ({
+  path,
+  ...(host !== undefined && { host }),
+  ...(methods && { methods }),
+  access,
+  ...(scope && { scope }),
+  upstream,
+})
+
+const isReserved = (req: Request, config: Config): boolean => {
+  const target = readTarget(req.url ?? '')
+  return !isRefusal(target) && reservedPaths(config)(target.key)
+}
+
+const outcomeOf = (visit: Visit, passage: Passage | undefined, reserved: boolean): Outcome => {
+  if (passage === undefined) return reserved ? { by: 'ourselves' } : { by: 'gateway', ...NO_ROUTE }
+  const { refused } = passage
+  if (refused === undefined) return { by: 'upstream' }
+  const at = refused.headers.indexOf('WWW-Authenticate')
+  return {
+    by: 'gateway',
+    status: refused.status,
+    refusal: visit.refusal ?? refused.reason,
+    error: refused.error,
+    description: refused.description,
+    ...(at >= 0 && { challenge: refused.headers[at + 1] ?? '' }),
+  }
+}
+
+const NO_ROUTE = {
+  status: 404,
+  refusal: 'not_found',
+  error: 'not_found',
+  description: 'No route has this path',
+}

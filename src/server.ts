@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createAdmin } from './admin/admin.ts'
+import { type Api, createAdmin } from './admin/admin.ts'
 import type { Clock } from './clock.ts'
 import type { Config, Listen } from './config/config.ts'
 import { createGateway, type Gateway } from './gateway/gateway.ts'
@@ -43,12 +43,20 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   let draining = false
   let problems: readonly string[] = []
 
+  // Loaded after listening, but then at once: the command line reads the token that is made here.
+  let api: ReturnType<typeof createApiOf> | undefined
+  const loadApi = () => {
+    api ??= createApiOf(config, log, (question) => current.gateway.explain(question))
+    return api
+  }
+
   const listeners = await openListeners(config, {
     request: (req, res) => current.request(req, res),
     upgrade: (req, socket, head) => current.gateway.upgrade(req, socket, head),
     malformed: createMalformed((exchange) => current.observe(exchange)),
     admin: createAdmin({
       metrics,
+      api: async (req, path) => (await loadApi())(req, path),
       readiness: {
         draining: () => draining,
         ping: () => stores.store.ping(),
@@ -64,7 +72,9 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   return {
     listen: listeners.main.address,
     admin: listeners.admin.address,
-    warm: () => current.warm(),
+    async warm() {
+      await Promise.all([current.warm(), loadApi()])
+    },
     async apply(next) {
       const retired = current
       const fresh = generation(next)
@@ -148,6 +158,16 @@ const createFrontOf = async (deps: {
   await warm()
   const demo = deps.config.demo ? [(await import('./demo/demo-client.ts')).createDemo(deps)] : []
   return createFront({ ...deps, middleware: [middleware, ...demo] })
+}
+
+const createApiOf = async (config: Config, log: Log, explain: Gateway['explain']): Promise<Api> => {
+  const [{ createApi }, { explainEndpoint }, { adminToken }] = await Promise.all([
+    import('./admin/api.ts'),
+    import('./admin/explain.ts'),
+    import('./store/admin-token.ts'),
+  ])
+  const access = { token: adminToken(config), host: config.admin.listen.host }
+  return createApi({ access, endpoints: [explainEndpoint(explain)], log })
 }
 
 const openListeners = async (

@@ -1,18 +1,13 @@
-import { type Row, rowOf } from './loose.ts'
+import type { Row } from './loose.ts'
 import type { Report } from './problem.ts'
 
 /** Keys of the contract that this release reads and does not act on: whoever sets them must not believe otherwise. */
 export const checkLater = (data: Row, report: Report): void => {
   const { workers = 1, registration = 'closed' } = data
-  if (workers !== 1 && workers !== '1') report.warning(['workers'], `${LATER} it runs as one process`)
+  if (workers !== 1 && workers !== '1')
+    report.warning(['workers'], `${LATER} it runs as one process`)
   if (registration !== 'closed')
     report.warning(['registration'], `${LATER} nobody can register a client`)
-  for (const [name, upstream] of Object.entries(rowOf(data.upstreams)))
-    if (rowOf(upstream).health !== undefined)
-      report.warning(
-        ['upstreams', name, 'health'],
-        `${LATER} a target that refuses connections is passed over, others are not checked`,
-      )
 }
 
 const LATER = 'has no effect yet:'

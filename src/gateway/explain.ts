@@ -114,7 +114,7 @@ const pass = (
     admit(visit, found, {
       gone: () => false,
       pass(place, target) {
-        target.leave()
+        target.leave(undefined)
         const host = place.route.keepHost ? (place.head.host ?? target.host) : target.host
         resolve({ target, sent: ['Host', host, ...fieldsOf(visit, place)] })
       },

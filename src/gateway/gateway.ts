@@ -7,21 +7,24 @@ import type { AccessToken, AccessTokens } from '../store/tokens.ts'
 import { describeError } from '../telemetry/describe-error.ts'
 import type { Observe } from '../telemetry/exchange.ts'
 import type { Log } from '../telemetry/log.ts'
+import { createTallies, statusClass, type Tallies } from '../telemetry/upstream-tally.ts'
 import { answerOf } from './answer.ts'
 import { authenticate } from './bearer.ts'
 import { createCount } from './count.ts'
+import type { Cause } from './errand.ts'
 import type { Question } from './explain.ts'
 import type { Explanation } from './explanation.ts'
 import { createForwarder } from './forward.ts'
 import { answerFields, collectFields, requestFields } from './headers.ts'
 import { isBehindLast } from './linger.ts'
+import { createNames, type Resolve } from './names.ts'
 import { createLocate, type Place } from './place.ts'
 import { isRefusal, type Refusal, refusal } from './refusal.ts'
 import { answerPreflight, refuse, refuseUpgrade } from './refuse.ts'
 import { createStreams, type Stream } from './streams.ts'
 import { createUpgrader } from './upgrade.ts'
 import { ENDED, type Failure, TOO_LARGE } from './upstream-failure.ts'
-import type { Target } from './upstreams.ts'
+import { createUpstreams, type Target } from './upstreams.ts'
 import { exchangeOf, openVisit, type Visit } from './visit.ts'
 
 /** The data plane: everything between a request and its upstream, HTTP and WebSocket alike. */
@@ -50,11 +53,20 @@ export const createGateway = (deps: {
   readonly observe: Observe
   readonly clock: Clock
   readonly log: Log
+  readonly tallies?: Tallies
+  readonly resolve?: Resolve
 }): Gateway => {
   const { config, tokens, clock, log } = deps
-  const locate = createLocate(config, clock)
+  const names = createNames(deps.resolve)
+  const upstreams = createUpstreams(config.upstreams, {
+    clock,
+    log,
+    tallies: deps.tallies ?? createTallies(),
+    lookup: names.lookup,
+  })
+  const locate = createLocate(config, upstreams)
   const streams = createStreams(tokens)
-  const forwarder = createForwarder(streams)
+  const forwarder = createForwarder({ streams, names, clock })
   const upgrader = createUpgrader({ log })
   const name = new URL(config.issuer).host
   const via = [`1.0 ${name}`, `1.1 ${name}`] as const
@@ -88,7 +100,7 @@ export const createGateway = (deps: {
         deny(TOO_LARGE.refusal)
         return
       }
-      const target = place.route.upstream.pick()
+      const target = place.route.upstream.pick(token?.sub ?? visit.peer.address)
       if (target === undefined || isRefusal(target)) deny(target ?? FAILED)
       else on.pass(place, target)
     }
@@ -137,6 +149,7 @@ export const createGateway = (deps: {
         req,
         res,
         upstream: place.route.upstream,
+        key: visit.token?.sub ?? visit.peer.address,
         target,
         path: place.path,
         fields: fieldsOf(visit, place),
@@ -150,8 +163,9 @@ export const createGateway = (deps: {
         moved(bytes) {
           visit.bytes += bytes
         },
-        failed(failure, answered) {
+        failed(failure, answered, cause) {
           visit.error = failure.error
+          if (cause !== undefined) log.warn('upstream.failed', causeFields(visit, cause))
           if (!answered && !res.destroyed) deny(wordsFor(failure, place))
         },
       })
@@ -175,8 +189,10 @@ export const createGateway = (deps: {
       let target = first
       const tried: Target[] = []
       const fields = fieldsOf(visit, place)
-      const to = ({ origin, base, host, timeout }: Target) => ({
+      const key = visit.token?.sub ?? visit.peer.address
+      const to = ({ origin, base, host, timeout, dial }: Target) => ({
         origin,
+        dial: dial(),
         path: base + place.path,
         headers: ['Host', place.route.keepHost ? (place.head.host ?? host) : host, ...fields],
         timeout:
@@ -185,20 +201,24 @@ export const createGateway = (deps: {
             : { ...timeout, response: place.route.timeout },
       })
       const way = upgrader.forward(req, socket, head, to(target), {
-        responseHeaders: (status, raw) => answerFields(status, collectFields(raw), visit).flat(),
+        responseHeaders(status, raw) {
+          target.answered(status, clock() - visit.started)
+          return answerFields(status, collectFields(raw), visit).flat()
+        },
         refuse: (refused) => refuseUpgrade(socket, refused, visit.id),
-        retry() {
-          target.unreachable()
+        retry(failure) {
           tried.push(target)
-          const next = place.route.upstream.pick(tried)
+          const next = place.route.upstream.pick(key, tried)
           if (next === undefined || isRefusal(next)) return undefined
-          target.leave()
+          target.failed(failure.error)
+          target.leave(failure.error)
           target = next
           return to(next)
         },
         done(outcome) {
           streams.delete(stream)
-          target.leave()
+          if (outcome.error !== undefined && !outcome.upgraded) target.failed(outcome.error)
+          target.leave(outcome.error ?? statusClass(outcome.status))
           visit.error = outcome.error
           visit.bytes = outcome.bytes
           leave(visit, outcome.status, outcome.upgraded)
@@ -232,13 +252,16 @@ export const createGateway = (deps: {
     },
     async warm() {
       await Promise.all([forwarder.warm(), upgrader.warm()])
+      upstreams.begin(forwarder.probe)
     },
     async retire() {
+      upstreams.close()
       await visits.zero()
       await forwarder.close()
       streams.close()
     },
     async close() {
+      upstreams.close()
       await upgrader.close()
       await forwarder.close()
       streams.close()
@@ -259,6 +282,14 @@ const locateUpgrade = (found: Place | Refusal | undefined): Place | Refusal => {
   if (found === undefined) return NOT_FOUND
   return isRefusal(found) || found.route.websocket ? found : NO_WEBSOCKET
 }
+
+/** What a stranger is not told. */
+const causeFields = ({ id, place }: Visit, { target, error }: Cause) => ({
+  request_id: id,
+  upstream: place?.route.upstream.name,
+  target,
+  error: describeError(error),
+})
 
 const wordsFor = (failure: Failure, { route }: Place): Refusal =>
   (failure === ENDED && route.guard?.invalid.get('revoked')) || failure.refusal

@@ -24,8 +24,8 @@ export type Target = {
   readonly connections: number
   /** Made when it is asked for first. */
   dial(): Dial
-  /** The head of an answer came, so many seconds after setting out. */
-  answered(status: number, seconds: number): void
+  /** The head of an answer came; to a request, so many seconds after setting out. */
+  answered(status: number, seconds?: number): void
   /** There was no answer, by the word of a failure. */
   failed(error: string): void
   /** A request is sent again on another connection. */
@@ -102,7 +102,7 @@ export const createSeat = (
       return dial
     },
     answered(status, seconds) {
-      observeSeconds(tally.firstByte, seconds)
+      if (seconds !== undefined) observeSeconds(tally.firstByte, seconds)
       if (status !== 502 && status !== 504) {
         ejection.succeeded()
         return

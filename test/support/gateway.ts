@@ -1,4 +1,9 @@
-import type { Config, RouteSettings, UpstreamSettings } from '../../src/config/config.ts'
+import type {
+  Config,
+  RouteSettings,
+  TargetSettings,
+  UpstreamSettings,
+} from '../../src/config/config.ts'
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts'
 import { openListener } from '../../src/listener.ts'
 import { createMalformed } from '../../src/malformed.ts'
@@ -9,7 +14,12 @@ import type { Exchange } from '../../src/telemetry/exchange.ts'
 import type { LogFields } from '../../src/telemetry/log.ts'
 
 export type RouteGiven = Partial<RouteSettings> & Pick<RouteSettings, 'path'>
-export type UpstreamGiven = string | (Partial<UpstreamSettings> & Pick<UpstreamSettings, 'targets'>)
+export type UpstreamGiven =
+  | string
+  | (Partial<Omit<UpstreamSettings, 'targets' | 'timeout'>> & {
+      readonly targets: readonly (string | TargetSettings)[]
+      readonly timeout?: Partial<UpstreamSettings['timeout']>
+    })
 
 export type GatewayGiven = {
   readonly routes: readonly RouteGiven[]
@@ -175,9 +185,16 @@ const gatewayConfig = (given: GatewayGiven): Config => {
   }
 }
 
-const settingsOf = (name: string, given: UpstreamGiven): UpstreamSettings => ({
-  name,
-  timeout: { connect: 2, response: 10, idle: 10 },
-  connections: 256,
-  ...(typeof given === 'string' ? { targets: [given] } : given),
-})
+const settingsOf = (name: string, given: UpstreamGiven): UpstreamSettings => {
+  const { targets, timeout, ...rest } =
+    typeof given === 'string' ? { targets: [given], timeout: {} } : given
+  return {
+    name,
+    balance: 'roundRobin',
+    eject: { failures: 3, pause: 1, longest: 60 },
+    connections: 256,
+    ...rest,
+    timeout: { connect: 2, response: 10, idle: 10, stream: 3600, ...timeout },
+    targets: targets.map((url) => (typeof url === 'string' ? { url, weight: 1 } : url)),
+  }
+}

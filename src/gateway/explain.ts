@@ -5,12 +5,14 @@ import type { Config } from '../config/config.ts'
 import { reservedPaths } from '../config/reserved-paths.ts'
 import { IncomingMessage } from '../node-http.ts'
 import type { AccessTokens } from '../store/tokens.ts'
+import { preflightMethod } from './cors.ts'
 import type { Explanation, Outcome, RouteNote } from './explanation.ts'
 import { fieldChanges } from './field-changes.ts'
 import type { Place } from './place.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
 import { readHead } from './request-head.ts'
 import { readTarget } from './request-target.ts'
+import { decodeSlashes } from './routes.ts'
 import { chosenAmong, type RunnerUp, runnersUp } from './runners-up.ts'
 import { tokenNote } from './token-note.ts'
 import { upstreamNote } from './upstream-note.ts'
@@ -32,7 +34,7 @@ export type Pipeline = {
   readonly tokens: Pick<AccessTokens, 'inspect'>
   readonly clock: Clock
   locate(req: Request): Place | Refusal | undefined
-  locateUpgrade(found: Place | Refusal | undefined): Place | Refusal
+  upgradePlace(req: Request, found: Place | Refusal | undefined): Place | Refusal
   admit(visit: Visit, found: Place | Refusal, on: Recorder): void
   fieldsOf(visit: Visit, place: Place): string[]
 }
@@ -56,7 +58,7 @@ export const explain = async (question: Question, pipeline: Pipeline): Promise<E
   const proto = protocol === 'https:' ? 'https' : 'http'
   const visit = openVisit(req, { address: CLIENT, trusted: false, proto }, clock())
   const located = pipeline.locate(req)
-  const found = upgrade ? pipeline.locateUpgrade(located) : located
+  const found = upgrade ? pipeline.upgradePlace(req, located) : located
   const passage = found === undefined ? undefined : await pass(visit, found, pipeline)
   const head = readHead(req)
   const authorization = isRefusal(head) ? undefined : head.authorization
@@ -100,6 +102,7 @@ const isUpgrade = ({ headers }: Request): boolean =>
   /(^|[\s,])upgrade($|[\s,])/i.test(headers.connection ?? '')
 
 type Passage = {
+  readonly preflight?: boolean
   readonly refused?: Refusal
   readonly target?: Target
   readonly sent?: readonly string[]
@@ -110,7 +113,12 @@ const pass = (
   found: Place | Refusal,
   { admit, fieldsOf }: Pipeline,
 ): Promise<Passage> =>
-  new Promise((resolve) =>
+  new Promise((resolve) => {
+    if (!isRefusal(found) && found.preflight !== undefined) {
+      visit.place = found
+      resolve({ preflight: true })
+      return
+    }
     admit(visit, found, {
       gone: () => false,
       pass(place, target) {
@@ -119,8 +127,8 @@ const pass = (
         resolve({ target, sent: ['Host', host, ...fieldsOf(visit, place)] })
       },
       deny: (refused) => resolve({ refused }),
-    }),
-  )
+    })
+  })
 
 const targetNote = (req: Request): Pick<Explanation, 'target'> => {
   const target = readTarget(req.url ?? '')
@@ -138,7 +146,9 @@ const routeNotes = async (
   const target = readTarget(req.url ?? '')
   const head = readHead(req)
   if (isRefusal(target) || isRefusal(head)) return { others: [] }
-  const asked = { host: head.host, target, method: req.method ?? '' }
+  // A preflight belongs to the route of the request that is to follow it.
+  const method = (visit.place?.preflight && preflightMethod(req)) ?? req.method ?? ''
+  const asked = { host: head.host, target, method }
   const chosen = chosenAmong(routes, asked)
   const others = await runnersUp(routes, chosen, asked)
   return { ...(chosen && visit.place && { route: noteOf(chosen) }), others: others.map(otherNote) }
@@ -164,11 +174,14 @@ const noteOf = ({
 
 const isReserved = (req: Request, config: Config): boolean => {
   const target = readTarget(req.url ?? '')
-  return !isRefusal(target) && reservedPaths(config)(target.key)
+  if (isRefusal(target)) return false
+  const reserved = reservedPaths(config)
+  return reserved(target.key) || reserved(decodeSlashes(target.key))
 }
 
 const outcomeOf = (visit: Visit, passage: Passage | undefined, reserved: boolean): Outcome => {
   if (passage === undefined) return reserved ? { by: 'ourselves' } : { by: 'gateway', ...NO_ROUTE }
+  if (passage.preflight) return { by: 'gateway', ...PREFLIGHT }
   const { refused } = passage
   if (refused === undefined) return { by: 'upstream' }
   const at = refused.headers.indexOf('WWW-Authenticate')
@@ -180,6 +193,11 @@ const outcomeOf = (visit: Visit, passage: Passage | undefined, reserved: boolean
     description: refused.description,
     ...(at >= 0 && { challenge: refused.headers[at + 1] ?? '' }),
   }
+}
+
+const PREFLIGHT = {
+  status: 204,
+  description: 'A CORS preflight, answered without a token',
 }
 
 const NO_ROUTE = {

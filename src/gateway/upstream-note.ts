@@ -1,11 +1,15 @@
 import type { Target, Upstream } from './upstreams.ts'
 
-/** A pool as it stands at this moment. */
+/** A pool as it stands at this moment. Targets by the names that they have in the configuration, logs and metrics. */
 export type UpstreamNote = {
   readonly name: string
-  /** Origin of the target that would get the request; undefined: it does not come so far, or none is free. */
+  /** The target that would get the request; undefined: it does not come so far, or none can be asked. */
   readonly chosen?: string
-  readonly targets: readonly { readonly origin: string }[]
+  readonly targets: readonly {
+    readonly target: string
+    /** `unwell`: its health check fails. `ejected`: its requests failed. */
+    readonly state: ReturnType<Target['state']>
+  }[]
 }
 
 export const upstreamNote = (
@@ -13,6 +17,6 @@ export const upstreamNote = (
   chosen: Target | undefined,
 ): UpstreamNote => ({
   name,
-  ...(chosen && { chosen: chosen.origin }),
-  targets: targets.map(({ origin }) => ({ origin })),
+  ...(chosen && { chosen: chosen.name }),
+  targets: targets.map((target) => ({ target: target.name, state: target.state() })),
 })

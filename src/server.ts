@@ -11,6 +11,9 @@ import { createAccessLog } from './telemetry/access-log.ts'
 import type { Observe } from './telemetry/exchange.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import { createStreamCounts, exportStreams, type StreamCounts } from './telemetry/stream-counts.ts'
+import { exportUpstreams } from './telemetry/upstream-metrics.ts'
+import { createTallies, type Tallies } from './telemetry/upstream-tally.ts'
 
 /** A gateway that listens. */
 export type RunningServer = {
@@ -35,10 +38,13 @@ type Deps = { readonly clock: Clock; readonly log: Log & { dropped?(): number } 
  */
 export const startServer = async (config: Config, deps: Deps): Promise<RunningServer> => {
   const metrics = createMetrics()
+  const tallies = createTallies()
   const log = counted(deps.log, metrics)
   const stores = await openStores(config, { clock: deps.clock, log })
+  const streams = createStreamCounts()
+  exportStreams(metrics, streams)
   const generation = (settings: Config) =>
-    createGeneration(settings, { ...deps, log, stores, metrics })
+    createGeneration(settings, { ...deps, log, stores, metrics, streams, tallies })
   let current = generation(config)
   let draining = false
   let problems: readonly string[] = []
@@ -68,6 +74,7 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
     throw error
   })
   exportGauges(metrics, stores, deps.log)
+  exportUpstreams(metrics, tallies)
 
   return {
     listen: listeners.main.address,
@@ -108,15 +115,24 @@ type Generation = {
 
 const createGeneration = (
   config: Config,
-  { clock, log, stores, metrics }: Deps & { log: Log; stores: Stores; metrics: Metrics },
+  deps: Deps & { log: Log; stores: Stores; metrics: Metrics; streams: StreamCounts },
 ): Generation => {
+  const { clock, log, stores, metrics, streams } = deps
   const peer = createPeerOf(config.trustedProxies)
   const accessLog = config.log.access ? createAccessLog(log) : undefined
   const observe: Observe = (exchange) => {
     metrics.exchange(exchange)
     accessLog?.(exchange)
   }
-  const gateway = createGateway({ config, tokens: stores.tokens, peer, observe, clock, log })
+  const gateway = createGateway({
+    config,
+    tokens: stores.tokens,
+    peer,
+    observe,
+    clock,
+    log,
+    tallies,
+  })
   // Loaded after listening: the data plane must not wait for what it does not use.
   let front: Promise<(req: IncomingMessage, res: ServerResponse) => void> | undefined
   const loadFront = () => {

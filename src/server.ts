@@ -115,9 +115,15 @@ type Generation = {
 
 const createGeneration = (
   config: Config,
-  deps: Deps & { log: Log; stores: Stores; metrics: Metrics; streams: StreamCounts },
+  deps: Deps & {
+    log: Log
+    stores: Stores
+    metrics: Metrics
+    streams: StreamCounts
+    tallies: Tallies
+  },
 ): Generation => {
-  const { clock, log, stores, metrics, streams } = deps
+  const { clock, log, stores, metrics, streams, tallies } = deps
   const peer = createPeerOf(config.trustedProxies)
   const accessLog = config.log.access ? createAccessLog(log) : undefined
   const observe: Observe = (exchange) => {
@@ -125,13 +131,9 @@ const createGeneration = (
     accessLog?.(exchange)
   }
   const gateway = createGateway({
-    config,
+    ...{ config, peer, observe, clock, log, streams, tallies },
     tokens: stores.tokens,
-    peer,
-    observe,
-    clock,
-    log,
-    tallies,
+    lives: stores.lives,
   })
   // Loaded after listening: the data plane must not wait for what it does not use.
   let front: Promise<(req: IncomingMessage, res: ServerResponse) => void> | undefined

@@ -148,6 +148,7 @@ describe('values', () => {
         allowEncodedSlash: false,
         upstreamHost: 'target',
         websocket: true,
+        onExpiry: 'keep',
       },
     ])
     expect(config.clients).toEqual([
@@ -394,7 +395,7 @@ accounts:
       '7:13 routes[0].path: must not have . or .. as a segment',
       '7:34 routes[0].upstream: names an upstream that does not exist, "order"; did you mean "orders"?',
       '7:48 routes[0].scope: names a scope that does not exist, "orders.raed"; did you mean "orders.read"?',
-      '8:48 routes[1].websocket: must be true or false',
+      '8:48 routes[1].websocket: must be true, false or a mapping (key: value)',
       '9:5 routes[2]: matches the same requests as routes[1] on line 8: same host and path, both for every method',
       '11:5 clients[0].redirect_uris: must have at least one for the grant type authorization_code',
       '12:19 clients[0].require_pkce: must be true for a public client (one without a client_secret)',

@@ -20,14 +20,21 @@ export const checkRoutes = (data: Row, report: Report): void => {
     checkPath(row, path, isReserved, report)
     checkRewrite(row, path, report)
     checkCors(row, path, report)
-    if (row.access === 'public' && row.scope !== undefined)
-      report.problem([...path, 'scope'], 'has no use on a public route: no token is looked at')
+    if (row.access === 'public') checkPublic(row, path, report)
   }
   checkPlaces(routes, report)
   const used = new Set(routes.map(({ row }) => row.upstream))
   for (const name of upstreams)
     if (!used.has(name))
       report.warning(['upstreams', name], 'is an upstream that no route names', 'key')
+}
+
+const checkPublic = (row: Row, path: Path, report: Report): void => {
+  const useless = (...key: string[]) =>
+    report.problem([...path, ...key], 'has no use on a public route: no token is looked at')
+  if (row.scope !== undefined) useless('scope')
+  if (row.onExpiry !== undefined) useless('onExpiry')
+  if (rowOf(row.websocket).token === 'protocol') useless('websocket', 'token')
 }
 
 const oauthPrefix = (data: Row, report: Report): string => {

@@ -135,7 +135,21 @@ export type RouteSettings = {
   readonly cors?: CorsSettings
   readonly allowEncodedSlash: boolean
   readonly upstreamHost: 'target' | 'keep'
-  readonly websocket: boolean
+  /** True: they pass, with no rules of their own. */
+  readonly websocket: boolean | WebSocketSettings
+  /** What becomes of streams whose token has expired. */
+  readonly onExpiry: 'keep' | 'close'
+}
+
+export type WebSocketSettings = {
+  /** `protocol`: in Sec-WebSocket-Protocol as well. */
+  readonly token: 'header' | 'protocol'
+  /** As browsers send them. Undefined: any. */
+  readonly origins?: readonly string[]
+  /** Undefined: the upstream's. */
+  readonly idle?: number
+  /** Undefined: for ever. */
+  readonly lifetime?: number
 }
 
 /** What a browser lets pages of other origins do (the Fetch standard, CORS protocol). */

@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { method } from './method.ts'
 import { parsePrefix, parseRewrite, parseRouteHost, parseRoutePath } from './route-path.ts'
 import { cors } from './schema-cors.ts'
+import { websocket } from './schema-websocket.ts'
 import { parseScope } from './scope-list.ts'
 import { list, object, optional, otherwise } from './section.ts'
 import { choice, duration, flag, reference, setting, size, text } from './setting.ts'
@@ -85,8 +86,12 @@ export const route = object('A path, who may call it, and where it leads.', {
       'keep',
     ]),
   ),
-  websocket: otherwise(
-    true,
-    flag('Whether WebSocket upgrades pass, under the same rules as requests.'),
+  websocket: otherwise(true, websocket),
+  onExpiry: otherwise(
+    'keep',
+    choice(
+      'What becomes of WebSockets and streamed responses when their token has expired. keep: they stay for as long as its grant lives. close: they end, and the client comes again with another token. A revoked token ends them in any case.',
+      ['keep', 'close'],
+    ),
   ),
 })

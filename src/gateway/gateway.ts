@@ -3,26 +3,31 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { PeerOf } from '../peer.ts'
+import type { Lives } from '../store/lives.ts'
 import type { AccessToken, AccessTokens } from '../store/tokens.ts'
 import { describeError } from '../telemetry/describe-error.ts'
 import type { Observe } from '../telemetry/exchange.ts'
 import type { Log } from '../telemetry/log.ts'
-import { createTallies, statusClass, type Tallies } from '../telemetry/upstream-tally.ts'
+import type { StreamCounts } from '../telemetry/stream-counts.ts'
+import { createTallies, type Tallies } from '../telemetry/upstream-tally.ts'
 import { answerOf } from './answer.ts'
 import { authenticate } from './bearer.ts'
 import { createCount } from './count.ts'
-import type { Cause } from './errand.ts'
 import type { Question } from './explain.ts'
 import type { Explanation } from './explanation.ts'
 import { createForwarder } from './forward.ts'
-import { answerFields, collectFields, requestFields } from './headers.ts'
+import { requestFields } from './headers.ts'
+import type { Cause } from './job.ts'
 import { isBehindLast } from './linger.ts'
 import { createNames, type Resolve } from './names.ts'
 import { createLocate, type Place } from './place.ts'
 import { isRefusal, type Refusal, refusal } from './refusal.ts'
 import { answerPreflight, refuse, refuseUpgrade } from './refuse.ts'
-import { createStreams, type Stream } from './streams.ts'
+import { createStreams } from './streams.ts'
 import { createUpgrader } from './upgrade.ts'
+import { upgradePlace } from './upgrade-place.ts'
+import type { UpgradeOutcome } from './upgrade-reply.ts'
+import { forwardUpgrade } from './upgrade-visit.ts'
 import { ENDED, type Failure, TOO_LARGE } from './upstream-failure.ts'
 import { createUpstreams, type Target } from './upstreams.ts'
 import { exchangeOf, openVisit, type Visit } from './visit.ts'
@@ -49,6 +54,8 @@ export type Gateway = {
 export const createGateway = (deps: {
   readonly config: Config
   readonly tokens: Pick<AccessTokens, 'find' | 'onEnded' | 'why' | 'inspect'>
+  readonly lives: Lives
+  readonly streams: StreamCounts
   readonly peer: PeerOf
   readonly observe: Observe
   readonly clock: Clock
@@ -65,7 +72,7 @@ export const createGateway = (deps: {
     lookup: names.lookup,
   })
   const locate = createLocate(config, upstreams)
-  const streams = createStreams(tokens)
+  const streams = createStreams({ tokens, lives: deps.lives, counts: deps.streams, clock })
   const forwarder = createForwarder({ streams, names, clock })
   const upgrader = createUpgrader({ log })
   const name = new URL(config.issuer).host
@@ -157,6 +164,7 @@ export const createGateway = (deps: {
         body: place.head.body,
         expects: place.head.expects,
         token: visit.token,
+        onExpiry: place.route.onExpiry,
         response: place.route.timeout,
         maxBody: place.route.maxBody,
         answerFields: answerOf(req, place.route, visit),
@@ -185,56 +193,21 @@ export const createGateway = (deps: {
       refuseUpgrade(socket, refused, visit.id)
       leave(visit, refused.status)
     }
-    const pass = (place: Place, first: Target) => {
-      let target = first
-      const tried: Target[] = []
-      const fields = fieldsOf(visit, place)
-      const key = visit.token?.sub ?? visit.peer.address
-      const to = ({ origin, base, host, timeout, dial }: Target) => ({
-        origin,
-        dial: dial(),
-        path: base + place.path,
-        headers: ['Host', place.route.keepHost ? (place.head.host ?? host) : host, ...fields],
-        timeout:
-          place.route.timeout === undefined
-            ? timeout
-            : { ...timeout, response: place.route.timeout },
-      })
-      const way = upgrader.forward(req, socket, head, to(target), {
-        responseHeaders(status, raw) {
-          target.answered(status, clock() - visit.started)
-          return answerFields(status, collectFields(raw), visit).flat()
-        },
-        refuse: (refused) => refuseUpgrade(socket, refused, visit.id),
-        retry(failure) {
-          tried.push(target)
-          const next = place.route.upstream.pick(key, tried)
-          if (next === undefined || isRefusal(next)) return undefined
-          target.failed(failure.error)
-          target.leave(failure.error)
-          target = next
-          return to(next)
-        },
-        done(outcome) {
-          streams.delete(stream)
-          if (outcome.error !== undefined && !outcome.upgraded) target.failed(outcome.error)
-          target.leave(outcome.error ?? statusClass(outcome.status))
-          visit.error = outcome.error
-          visit.bytes = outcome.bytes
-          leave(visit, outcome.status, outcome.upgraded)
-        },
-      })
-      const stream: Stream = {
-        token: visit.token,
-        patience: Number.POSITIVE_INFINITY,
-        touched: 0,
-        at: -1,
-        revoked: () => way.end(1008, 'the access token ended'),
-        expired() {},
+    const place = upgradePlace(req, locate(req))
+    const pass = (_: Place, target: Target) => {
+      if (isRefusal(place)) return
+      const leaving = (outcome: UpgradeOutcome) => {
+        visit.error = outcome.error
+        visit.bytes = outcome.bytes
+        leave(visit, outcome.status, outcome.upgraded)
       }
-      streams.add(stream)
+      const fields = fieldsOf(visit, place)
+      forwardUpgrade(
+        { visit, socket, head, place, target, fields, leave: leaving },
+        { upgrader, streams, clock },
+      )
     }
-    admit(visit, locateUpgrade(locate(req)), { gone: () => false, pass, deny })
+    admit(visit, place, { gone: () => false, pass, deny })
   }
 
   return {
@@ -248,7 +221,7 @@ export const createGateway = (deps: {
     upgrade: tunnel,
     async explain(question) {
       const { explain } = await import('./explain.ts')
-      return explain(question, { config, tokens, clock, locate, locateUpgrade, admit, fieldsOf })
+      return explain(question, { config, tokens, clock, locate, upgradePlace, admit, fieldsOf })
     },
     async warm() {
       await Promise.all([forwarder.warm(), upgrader.warm()])
@@ -277,12 +250,6 @@ type Reception = {
   deny(refused: Refusal): void
 }
 
-/** Upgrades have nothing behind the data plane. */
-const locateUpgrade = (found: Place | Refusal | undefined): Place | Refusal => {
-  if (found === undefined) return NOT_FOUND
-  return isRefusal(found) || found.route.websocket ? found : NO_WEBSOCKET
-}
-
 /** What a stranger is not told. */
 const causeFields = ({ id, place }: Visit, { target, error }: Cause) => ({
   request_id: id,
@@ -295,7 +262,3 @@ const wordsFor = (failure: Failure, { route }: Place): Refusal =>
   (failure === ENDED && route.guard?.invalid.get('revoked')) || failure.refusal
 
 const FAILED = refusal(500, 'server_error', 'Something failed on our side', { reason: 'failed' })
-const NOT_FOUND = refusal(404, 'not_found', 'No route has this path', { reason: 'not_found' })
-const NO_WEBSOCKET = refusal(400, 'invalid_request', 'This route takes no WebSocket', {
-  reason: 'websocket',
-})

@@ -1,9 +1,10 @@
-import type { Config } from '../config/config.ts'
+import type { Config, RouteSettings } from '../config/config.ts'
 import { protectedResources } from '../config/protected-resource.ts'
 import { createGuard, type Guard } from './challenge.ts'
 import { type Cors, createCors } from './cors.ts'
 import { createRewrite, type Rewrite } from './rewrite.ts'
 import { compileRoutes, type RouteTable } from './routes.ts'
+import { type WebSocketRules, webSocketRules } from './upgrade-place.ts'
 import type { Upstream, Upstreams } from './upstreams.ts'
 
 /** A route with everything worked out that can be before the first request. */
@@ -14,7 +15,10 @@ export type Route = {
   /** Undefined: public. */
   readonly guard: Guard | undefined
   readonly allowEncodedSlash: boolean
-  readonly websocket: boolean
+  /** Undefined: none pass. */
+  readonly websocket: WebSocketRules | undefined
+  /** What becomes of streams whose token has expired. */
+  readonly onExpiry: RouteSettings['onExpiry']
   /** The upstream sees the client's Host. */
   readonly keepHost: boolean
   readonly rewrite: Rewrite
@@ -42,7 +46,8 @@ export const compileConfiguration = (
       upstream,
       guard: resource && createGuard(settings, resource, config.issuer),
       allowEncodedSlash: settings.allowEncodedSlash,
-      websocket: settings.websocket,
+      websocket: webSocketRules(settings),
+      onExpiry: settings.onExpiry,
       keepHost: settings.upstreamHost === 'keep',
       rewrite: createRewrite(settings),
       timeout: settings.timeout,

@@ -67,8 +67,8 @@ export const createRelay = (
       res.writeHead(status, fields)
       begun = true
       missing = length ?? Number.NaN
-      // A small body waits for its first bytes; what may be long in coming shows its head at once.
-      if (length === undefined || length > SMALL) process.nextTick(flush)
+      // What came with the head goes out with it; a head that came alone does not wait.
+      process.nextTick(flush)
     },
     data(chunk, source) {
       on.moved(chunk.length)

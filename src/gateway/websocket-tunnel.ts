@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { reset } from './deny-upgrade.ts'
 import { CUT, type Failure, LIFETIME, TUNNEL_IDLE } from './upstream-failure.ts'
@@ -80,6 +81,8 @@ export const joinSockets = (
     { name: 'client', from: client, lane: up, to: upstream },
   ] as const
   for (const { name, from, lane, to } of sides) {
+    // Finds out that a silent peer is gone.
+    if (from instanceof Socket) from.setKeepAlive(true, KEEP_ALIVE_MS)
     from.on('end', () => {
       left ??= name
       lane.stop()
@@ -168,6 +171,8 @@ export const milliseconds = (seconds: number): number => Math.min(seconds * 1000
 
 /** RFC 6455 §7.4.1; 1000 would tell many a client not to come again. */
 export const GOING_AWAY = 1001
+
+const KEEP_ALIVE_MS = 60_000
 
 /** How long the two sides have to take their leave once they were told to. */
 const CLOSE_SECONDS = 5

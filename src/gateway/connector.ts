@@ -29,9 +29,10 @@ export const createConnector = (
       // Only where it is asked for: over plain TCP undici would look it up.
       const named = options.protocol === 'https:' && servername !== ''
       limited(named ? { ...options, servername } : options, (error, socket) => {
-        if (socket !== null) connected(socket.remoteAddress)
-        if (error === null) done(null, socket)
-        else done(error, null)
+        if (error === null) {
+          connected(socket.remoteAddress)
+          done(null, socket)
+        } else done(error, null)
       })
     }
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage as Request } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage as Request } from 'node:http'
 import { Socket } from 'node:net'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
@@ -60,7 +60,7 @@ export const explain = async (question: Question, pipeline: Pipeline): Promise<E
   const located = pipeline.locate(req)
   const found = upgrade ? pipeline.upgradePlace(req, located) : located
   const passage = found === undefined ? undefined : await pass(visit, found, pipeline)
-  const head = readHead(req)
+  const head = visit.place?.head ?? readHead(req)
   const authorization = isRefusal(head) ? undefined : head.authorization
   return {
     request: {
@@ -70,7 +70,7 @@ export const explain = async (question: Question, pipeline: Pipeline): Promise<E
       upgrade,
     },
     ...targetNote(req),
-    ...(await routeNotes(req, visit, config)),
+    ...(await routeNotes(req, visit, { config, ours: found === undefined })),
     ...(visit.place && { rewritten: visit.place.path }),
     token: await tokenNote(visit, authorization, { tokens: pipeline.tokens, now: clock() }),
     ...(passage?.sent && { fields: fieldChanges(req.rawHeaders, passage.sent) }),
@@ -94,7 +94,19 @@ const imagined = ({ method, target, fields }: Question, host: string): Request =
     httpVersionMinor: 1,
   })
   req.rawHeaders = named ? [...fields] : ['Host', host, ...fields]
+  req.headers = collected(req.rawHeaders)
   return req
+}
+
+/** As Node collects them, but for what `readHead` refuses where it comes twice. */
+const collected = (raw: readonly string[]): IncomingHttpHeaders => {
+  const headers: Record<string, string> = Object.create(null)
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = (raw[at] ?? '').toLowerCase()
+    const before = headers[name]
+    headers[name] = before === undefined ? (raw[at + 1] ?? '') : `${before}, ${raw[at + 1]}`
+  }
+  return headers
 }
 
 const isUpgrade = ({ headers }: Request): boolean =>
@@ -141,7 +153,7 @@ const targetNote = (req: Request): Pick<Explanation, 'target'> => {
 const routeNotes = async (
   req: Request,
   visit: Visit,
-  { routes }: Config,
+  { config: { routes }, ours }: { readonly config: Config; readonly ours: boolean },
 ): Promise<Pick<Explanation, 'route' | 'others'>> => {
   const target = readTarget(req.url ?? '')
   const head = readHead(req)
@@ -151,7 +163,7 @@ const routeNotes = async (
   const asked = { host: head.host, target, method }
   const chosen = chosenAmong(routes, asked)
   const others = await runnersUp(routes, chosen, asked)
-  return { ...(chosen && visit.place && { route: noteOf(chosen) }), others: others.map(otherNote) }
+  return { ...(chosen && !ours && { route: noteOf(chosen) }), others: others.map(otherNote) }
 }
 
 const otherNote = ({ route, why }: RunnerUp) => ({ ...noteOf(route), why })

@@ -16,10 +16,11 @@ export const fieldChanges = (came: readonly string[], goes: readonly string[]): 
   const gone = before.filter((field) => !has(after, field))
   const added = after.filter((field) => !has(before, field))
   const isCut = ({ name }: Field) => SECRET.has(name.toLowerCase())
+  // Host is always one, and what was cut is still there.
+  const isReplaced = (name: string) =>
+    added.some((field) => isNamed(field, name) && (isCut(field) || isNamed(field, 'host')))
   return {
-    removed: names(
-      gone.filter(({ name }) => !added.some((field) => isNamed(field, name) && isCut(field))),
-    ),
+    removed: names(gone.filter(({ name }) => !isReplaced(name))),
     cut: names(added.filter(isCut)),
     set: added.filter((field) => !isCut(field)),
   }

@@ -106,18 +106,23 @@ describe('values', () => {
     const { upstreams } = await configOf(
       `${ISSUER}upstreams:\n  a: http://127.0.0.1:9001/\n  b: { targets: ['http://127.0.0.1:9002/v1'], health: { path: /healthz } }\n`,
     )
-    const timeout = { connect: 2, response: 60, idle: 300 }
+    const timeout = { connect: 2, response: 60, idle: 300, stream: 43_200 }
+    const eject = { failures: 3, pause: 1, longest: 60 }
     expect(upstreams.get('a')).toEqual({
       name: 'a',
-      targets: ['http://127.0.0.1:9001'],
+      targets: [{ url: 'http://127.0.0.1:9001', weight: 1 }],
+      balance: 'roundRobin',
       timeout,
+      eject,
       connections: 256,
     })
     expect(upstreams.get('b')).toEqual({
       name: 'b',
-      targets: ['http://127.0.0.1:9002/v1'],
+      targets: [{ url: 'http://127.0.0.1:9002/v1', weight: 1 }],
+      balance: 'roundRobin',
       timeout,
-      health: { path: '/healthz', interval: 5 },
+      health: { path: '/healthz', interval: 5, timeout: 2 },
+      eject,
       connections: 256,
     })
   })

@@ -37,6 +37,9 @@ export const openListener = async (listen: Listen, handlers: Handlers): Promise<
       headersTimeout: 15_000,
       requestTimeout: 0,
       keepAliveTimeout: 75_000,
+      // Finds out that the other end of a silent stream is gone (RFC 9293 §3.8.4).
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
       connectionsCheckingInterval: 2_000,
       shouldUpgradeCallback: (req) =>
         handlers.upgrade !== undefined && req.headers.upgrade?.toLowerCase() === 'websocket',

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createAdmin } from './admin/admin.ts'
+import { type Api, createAdmin } from './admin/admin.ts'
 import type { Clock } from './clock.ts'
 import type { Config, Listen } from './config/config.ts'
 import { createGateway, type Gateway } from './gateway/gateway.ts'
@@ -12,6 +12,9 @@ import { createAccessLog } from './telemetry/access-log.ts'
 import type { Observe } from './telemetry/exchange.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import { createStreamCounts, exportStreams, type StreamCounts } from './telemetry/stream-counts.ts'
+import { exportUpstreams } from './telemetry/upstream-metrics.ts'
+import { createTallies, type Tallies } from './telemetry/upstream-tally.ts'
 
 /** A gateway that listens. */
 export type RunningServer = {
@@ -36,14 +39,24 @@ type Deps = { readonly clock: Clock; readonly log: Log & { dropped?(): number } 
  */
 export const startServer = async (config: Config, deps: Deps): Promise<RunningServer> => {
   const metrics = createMetrics()
+  const tallies = createTallies()
   const log = counted(deps.log, metrics)
   const stores = await openStores(config, { clock: deps.clock, log })
   const throttles = createThrottles()
+  const streams = createStreamCounts()
+  exportStreams(metrics, streams)
   const generation = (settings: Config) =>
-    createGeneration(settings, { ...deps, log, stores, metrics, throttles })
+    createGeneration(settings, { ...deps, log, stores, metrics, throttles, streams, tallies })
   let current = generation(config)
   let draining = false
   let problems: readonly string[] = []
+
+  // Loaded after listening, but then at once: the command line reads the token that is made here.
+  let api: ReturnType<typeof createApiOf> | undefined
+  const loadApi = () => {
+    api ??= createApiOf(config, log, (question) => current.gateway.explain(question))
+    return api
+  }
 
   const listeners = await openListeners(config, {
     request: (req, res) => current.request(req, res),
@@ -51,6 +64,7 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
     malformed: createMalformed((exchange) => current.observe(exchange)),
     admin: createAdmin({
       metrics,
+      api: async (req, path) => (await loadApi())(req, path),
       readiness: {
         draining: () => draining,
         ping: () => answering(stores),
@@ -62,11 +76,14 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
     throw error
   })
   exportGauges(metrics, stores, deps.log)
+  exportUpstreams(metrics, tallies)
 
   return {
     listen: listeners.main.address,
     admin: listeners.admin.address,
-    warm: () => current.warm(),
+    async warm() {
+      await Promise.all([current.warm(), loadApi()])
+    },
     async apply(next) {
       const retired = current
       const fresh = generation(next)
@@ -104,6 +121,8 @@ type GenerationDeps = {
   readonly stores: Stores
   readonly metrics: Metrics
   readonly throttles: ReturnType<typeof createThrottles>
+  readonly streams: StreamCounts
+  readonly tallies: Tallies
 }
 
 /** Reads and writes: the heartbeat of the channel is a write. */
@@ -114,7 +133,7 @@ const answering = async ({ store }: Stores): Promise<void> => {
 
 const createGeneration = (
   config: Config,
-  { clock, log, stores, metrics, throttles }: GenerationDeps,
+  { clock, log, stores, metrics, throttles, streams, tallies }: GenerationDeps,
 ): Generation => {
   const peer = createPeerOf(config.trustedProxies)
   const accessLog = config.log.access ? createAccessLog(log) : undefined
@@ -122,7 +141,11 @@ const createGeneration = (
     metrics.exchange(exchange)
     accessLog?.(exchange)
   }
-  const gateway = createGateway({ config, tokens: stores.tokens, peer, observe, clock, log })
+  const gateway = createGateway({
+    ...{ config, peer, observe, clock, log, streams, tallies },
+    tokens: stores.tokens,
+    lives: stores.lives,
+  })
   // Loaded after listening: the data plane must not wait for what it does not use.
   let front: Promise<(req: IncomingMessage, res: ServerResponse) => void> | undefined
   const loadFront = () => {
@@ -165,6 +188,16 @@ const createFrontOf = async (deps: {
   await warm()
   const demo = deps.config.demo ? [(await import('./demo/demo-client.ts')).createDemo(deps)] : []
   return createFront({ ...deps, middleware: [middleware, ...demo] })
+}
+
+const createApiOf = async (config: Config, log: Log, explain: Gateway['explain']): Promise<Api> => {
+  const [{ createApi }, { explainEndpoint }, { adminToken }] = await Promise.all([
+    import('./admin/api.ts'),
+    import('./admin/explain.ts'),
+    import('./store/admin-token.ts'),
+  ])
+  const access = { token: adminToken(config), host: config.admin.listen.host }
+  return createApi({ access, endpoints: [explainEndpoint(explain)], log })
 }
 
 const openListeners = async (

@@ -123,10 +123,7 @@ describe('one mistake, one problem, at its place', () => {
       `${ISSUER}tokens: { access_token: 5m }\n`,
       '2:11 tokens.access_token: is an unknown key; did you mean "accessToken"?',
     ],
-    [
-      route('    timeout: 5s\n'),
-      '7:5 routes[0].timeout: is an unknown key; known: path, host, methods, upstream, scope, access, stripPrefix, allowEncodedSlash, upstreamHost, websocket',
-    ],
+    [`${ISSUER}log: { colour: true }\n`, '2:8 log.colour: is an unknown key; known: level, access'],
     [
       confidential('    redirectUris: []\n'),
       '8:5 clients[0].redirectUris: is an unknown key; did you mean "redirect_uris"?',

@@ -106,18 +106,23 @@ describe('values', () => {
     const { upstreams } = await configOf(
       `${ISSUER}upstreams:\n  a: http://127.0.0.1:9001/\n  b: { targets: ['http://127.0.0.1:9002/v1'], health: { path: /healthz } }\n`,
     )
-    const timeout = { connect: 2, response: 60, idle: 300 }
+    const timeout = { connect: 2, response: 60, idle: 300, stream: 43_200 }
+    const eject = { failures: 3, pause: 1, longest: 60 }
     expect(upstreams.get('a')).toEqual({
       name: 'a',
-      targets: ['http://127.0.0.1:9001'],
+      targets: [{ url: 'http://127.0.0.1:9001', weight: 1 }],
+      balance: 'roundRobin',
       timeout,
+      eject,
       connections: 256,
     })
     expect(upstreams.get('b')).toEqual({
       name: 'b',
-      targets: ['http://127.0.0.1:9002/v1'],
+      targets: [{ url: 'http://127.0.0.1:9002/v1', weight: 1 }],
+      balance: 'roundRobin',
       timeout,
-      health: { path: '/healthz', interval: 5 },
+      health: { path: '/healthz', interval: 5, timeout: 2 },
+      eject,
       connections: 256,
     })
   })
@@ -148,6 +153,7 @@ describe('values', () => {
         allowEncodedSlash: false,
         upstreamHost: 'target',
         websocket: true,
+        onExpiry: 'keep',
       },
     ])
     expect(config.clients).toEqual([
@@ -394,7 +400,7 @@ accounts:
       '7:13 routes[0].path: must not have . or .. as a segment',
       '7:34 routes[0].upstream: names an upstream that does not exist, "order"; did you mean "orders"?',
       '7:48 routes[0].scope: names a scope that does not exist, "orders.raed"; did you mean "orders.read"?',
-      '8:48 routes[1].websocket: must be true or false',
+      '8:48 routes[1].websocket: must be true, false or a mapping (key: value)',
       '9:5 routes[2]: matches the same requests as routes[1] on line 8: same host and path, both for every method',
       '11:5 clients[0].redirect_uris: must have at least one for the grant type authorization_code',
       '12:19 clients[0].require_pkce: must be true for a public client (one without a client_secret)',

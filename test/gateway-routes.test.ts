@@ -133,6 +133,7 @@ describe('A32 the cost of a look-up', () => {
     allowEncodedSlash: false,
     upstreamHost: 'target',
     websocket: true,
+    onExpiry: 'keep' as const,
   })
   const target = (path: string) => {
     const found = readTarget(path)

@@ -300,13 +300,13 @@ describe('P20 a tunnel lives as long as what opened it', () => {
     return ws
   }
 
-  it('a revoked token ends its tunnels with 1008 and no others', async () => {
+  it('a revoked token ends its tunnels with 4401 and no others', async () => {
     const [first, second] = await Promise.all([tokenFor('orders.write'), tokenFor('orders.write')])
     const ended = await openWs(first)
     const going = await openWs(second)
     const closed = once(ended, 'close')
     expect((await post('revoke', { token: first })).status).toBe(200)
-    expect((await closed)[0]).toBe(1008)
+    expect((await closed)[0]).toBe(4401)
     going.send('still there?')
     expect(JSON.parse(String((await once(going, 'message'))[0]))).toMatchObject({
       you_said: 'still there?',

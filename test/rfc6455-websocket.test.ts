@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { denyUpgrade, reset } from '../src/gateway/deny-upgrade.ts'
+import { ENDED } from '../src/gateway/upstream-failure.ts'
 import { closeFrame, createFrameTracker } from '../src/gateway/websocket-frames.ts'
 import { openRaw, type RawSocket, startRawServer, until } from './support/raw-sockets.ts'
 import {
@@ -541,7 +542,9 @@ describe('the tunnel', () => {
     ws.close(1000)
     expect(await closed).toBe(1000)
     await until('no sockets', () => gateway.open() === 0)
-    expect(gateway.outcomes).toEqual([{ status: 101, upgraded: true, bytes: expect.any(Number) }])
+    expect(gateway.outcomes).toEqual([
+      { status: 101, upgraded: true, bytes: expect.any(Number), left: 'client' },
+    ])
   })
 
   it('each side waits for the other: a client that does not read holds the upstream', async () => {
@@ -621,7 +624,7 @@ describe('the tunnel', () => {
           ),
       ),
     )
-    gateway.tunnels[0]?.end(1008, 'access was taken back')
+    gateway.tunnels[0]?.end(1008, 'access was taken back', ENDED)
     expect(await codes).toEqual([
       [1008, 'access was taken back'],
       [1008, 'access was taken back'],
@@ -635,7 +638,7 @@ describe('the tunnel', () => {
     )
     const client = await ask(sides.gateway.port, handshake())
     await until('a part of the frame', () => client.received().endsWith('a'.repeat(100)))
-    sides.gateway.tunnels[0]?.end(1008, 'over')
+    sides.gateway.tunnels[0]?.end(1008, 'over', ENDED)
     const [upstream] = sides.upstream.connections
     // The upstream is told at once: the client's direction is between two frames.
     await until(
@@ -659,7 +662,7 @@ describe('the tunnel', () => {
     const [upstream] = sides.upstream.connections
     client.send('\x82\x8a\0\0\0\0half')
     await until('the half', () => upstream?.received().endsWith('half') ?? false)
-    sides.gateway.tunnels[0]?.end(1008, 'over')
+    sides.gateway.tunnels[0]?.end(1008, 'over', ENDED)
     client.send('rest!!')
     await until('the end', () => upstream?.state() === 'ended')
     expect(upstream?.received().endsWith('half')).toBe(true)
@@ -766,8 +769,8 @@ describe('the tunnel', () => {
     const sides = await facing(silent)
     const client = await ask(sides.gateway.port, handshake())
     await until('the upstream is asked', () => sides.upstream.connections.length === 1)
-    sides.gateway.tunnels[0]?.end(1008, 'over')
-    sides.gateway.tunnels[0]?.end(1008, 'over')
+    sides.gateway.tunnels[0]?.end(1008, 'over', ENDED)
+    sides.gateway.tunnels[0]?.end(1008, 'over', ENDED)
     await until('an end', () => client.state() !== 'open')
     expect(statusOf(client.received())).toBe(503)
     client.socket.end()

@@ -30,6 +30,7 @@ describe('the authorization request', () => {
         { client_id: 'two', client_secret: 'x', redirect_uris: [CALLBACK, `${CALLBACK}2`] },
         { client_id: 'query', client_secret: 'x', redirect_uris: [`${CALLBACK}?a=b%20c`] },
         { client_id: 'native', redirect_uris: ['com.example.app:/callback'] },
+        { client_id: 'local', client_secret: 'x', redirect_uris: ['http://localhost:3000/cb'] },
       ],
     })
     ada = createPerson('ada', 'ada-password')
@@ -55,6 +56,30 @@ describe('the authorization request', () => {
     expect(headers.has('Set-Cookie')).toBe(false)
     expect(body).not.toContain('<script')
   })
+
+  it.each([
+    ['web', `${CALLBACK}/`, ['trailing slash'], CALLBACK],
+    ['web', `${CALLBACK}?code=secret`, ['query'], CALLBACK],
+    ['web', `${CALLBACK}#x`, ['fragment'], CALLBACK],
+    ['web', 'https://app.example:443/callback', ['spelling'], CALLBACK],
+    ['web', 'http://app.example/callback', ['scheme'], CALLBACK],
+    ['web', 'https://other.example/callback', ['host'], CALLBACK],
+    ['two', `${CALLBACK}2/`, ['trailing slash'], `${CALLBACK}2`],
+    ['local', 'http://localhost:3001/cb', ['port'], 'http://localhost:3000/cb'],
+    ['local', 'http://127.0.0.1:3000/cb', ['loopback name'], 'http://localhost:3000/cb'],
+    ['local', 'http://ada:pw@localhost:3000/cb', ['userinfo'], 'http://localhost:3000/cb'],
+  ])(
+    '6749-20 the log says how a redirect_uri of %s differs from the nearest: %s, %j',
+    async (client_id, redirect_uri, differs, nearest) => {
+      const { body } = await openBrowser().open(String(url({ client_id, redirect_uri })))
+      const { fields } =
+        server.logged.findLast(({ event }) => event === 'authorization.refused') ?? {}
+      expect(fields).toMatchObject({ client_id, reason: 'redirect_uri', differs, nearest })
+      expect(body).toContain(String(fields?.request_id))
+      expect(body).not.toContain(nearest)
+      expect(JSON.stringify(fields)).not.toMatch(/secret|pw/)
+    },
+  )
 
   it.each([
     ['client_id', 'client_id=web'],

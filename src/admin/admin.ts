@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { type Answer, json, problem } from './answer.ts'
 
 /** What /readyz needs to know. */
 export type Readiness = {
@@ -10,11 +11,14 @@ export type Readiness = {
   problems(): readonly string[]
 }
 
-type Answer = { readonly status: number; readonly type: string; readonly body: string }
+/** `/api/…`, which answers only to who has the admin token. */
+export type Api = (req: IncomingMessage, path: string) => Promise<Answer>
 
-/** The admin listener: /healthz, /readyz and /metrics, for anyone who can reach it. */
+type Deps = { readonly readiness: Readiness; readonly metrics: Metrics; readonly api: Api }
+
+/** The admin listener: /healthz, /readyz and /metrics, for anyone who can reach it, and the API. */
 export const createAdmin =
-  (deps: { readiness: Readiness; metrics: Metrics }) =>
+  (deps: Deps) =>
   (req: IncomingMessage, res: ServerResponse): void => {
     answer(req, deps).then(
       (found) => send(req, res, found),
@@ -22,18 +26,18 @@ export const createAdmin =
     )
   }
 
-const answer = async (
-  req: IncomingMessage,
-  { readiness, metrics }: { readiness: Readiness; metrics: Metrics },
-): Promise<Answer> => {
-  const path = (req.url ?? '/').split('?', 1)[0]
-  const endpoint = path === undefined ? undefined : ENDPOINTS.get(path)
-  if (!endpoint)
-    return json(404, { error: 'not_found', error_description: 'see /healthz, /readyz, /metrics' })
-  if (req.method !== 'GET' && req.method !== 'HEAD')
-    return json(405, { error: 'method_not_allowed' })
+const answer = async (req: IncomingMessage, { readiness, metrics, api }: Deps): Promise<Answer> => {
+  const path = (req.url ?? '/').split('?', 1)[0] ?? '/'
+  if (path.startsWith('/api/')) return api(req, path)
+  const endpoint = ENDPOINTS.get(path)
+  if (!endpoint) return problem(404, 'not_found', 'see /healthz, /readyz, /metrics, /api/v1')
+  if (req.method !== 'GET' && req.method !== 'HEAD') return NOT_ALLOWED
   return endpoint(readiness, metrics)
 }
+
+const NOT_ALLOWED = problem(405, 'method_not_allowed', 'The methods of this path are GET, HEAD', {
+  Allow: 'GET, HEAD',
+})
 
 const alive = async (): Promise<Answer> => json(200, { status: 'alive' })
 
@@ -58,19 +62,14 @@ const ENDPOINTS = new Map([
   ['/metrics', exposition],
 ])
 
-const json = (status: number, value: unknown): Answer => ({
-  status,
-  type: 'application/json',
-  body: `${JSON.stringify(value)}\n`,
-})
-
-const send = (req: IncomingMessage, res: ServerResponse, { status, type, body }: Answer): void => {
+const send = (req: IncomingMessage, res: ServerResponse, answered: Answer): void => {
+  const { status, type, body, headers } = answered
   res.writeHead(status, {
     'Content-Type': type,
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
-    ...(status === 405 ? { Allow: 'GET, HEAD' } : {}),
+    ...headers,
   })
   res.end(req.method === 'HEAD' ? undefined : body)
 }

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { configurationFile } from './configuration-file.ts'
+import type { ExplainOptions } from './explain.ts'
 import type { TokenOptions } from './sample-client/settings.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -62,6 +63,20 @@ export const runProgram = async (argv: readonly string[], terminal: Terminal): P
       code = await token(options, { ...terminal, openBrowser })
     })
   program
+    .command('explain')
+    .description('ask the running gateway what it does with a request, and why')
+    .argument('<method>', 'GET, POST …')
+    .argument('<url>', 'a path, or a whole URL; of ws://… a WebSocket handshake is made')
+    .option('--token <->', 'with -, read an access token from standard input or a prompt')
+    .option('-H, --header <field>', "a field of the request, 'Name: value'; may come again", listed)
+    .option('-c, --config <file>', 'configuration that leads to the gateway (default as for start)')
+    .option('--admin <url>', 'its admin listener, with its token in PORTCULLIS_ADMIN_TOKEN')
+    .option('--json', 'print the answer as JSON')
+    .action(async (method: string, url: string, options: ExplainOptions) => {
+      const { explain } = await import('./explain.ts')
+      code = await explain(method, url, options, terminal)
+    })
+  program
     .command('schema')
     .description('print the JSON schema of the configuration')
     .action(async () => {
@@ -86,5 +101,10 @@ export const runProgram = async (argv: readonly string[], terminal: Terminal): P
     throw error
   }
 }
+
+const listed = (value: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  value,
+]
 
 const VERSION = '0.1.0'

@@ -1,5 +1,12 @@
 import { dirname } from 'node:path'
-import type { ClientSettings, Config, RouteSettings, TokenLifetimes } from './config.ts'
+import type {
+  ClientSettings,
+  Config,
+  RouteSettings,
+  TokenLifetimes,
+  UpstreamSettings,
+} from './config.ts'
+import { readPem } from './pem.ts'
 import type { Settings } from './schema.ts'
 import { locate } from './store-location.ts'
 
@@ -15,7 +22,10 @@ export const assemble = (settings: Settings, file: string): Config => {
     tokens,
     scopes: new Map(Object.entries(settings.scopes)),
     upstreams: new Map(
-      Object.entries(settings.upstreams).map(([name, pool]) => [name, { name, ...pool }]),
+      Object.entries(settings.upstreams).map(([name, pool]) => [
+        name,
+        assembleUpstream(name, pool, dirname(file)),
+      ]),
     ),
     routes: settings.routes.map(assembleRoute),
     clients: settings.clients.map((client) => ({
@@ -24,6 +34,25 @@ export const assemble = (settings: Settings, file: string): Config => {
     })),
     accounts: settings.accounts.map((account) => ({ sub: account.username, ...account })),
   })
+}
+
+const assembleUpstream = (
+  name: string,
+  { tls, ...pool }: Settings['upstreams'][string],
+  folder: string,
+): UpstreamSettings => {
+  if (tls === undefined) return { name, ...pool }
+  const { ca, cert, key, servername } = tls
+  return {
+    name,
+    ...pool,
+    tls: {
+      ...(ca !== undefined && { ca: readPem(ca, folder) }),
+      ...(cert !== undefined && { cert: readPem(cert, folder) }),
+      ...(key !== undefined && { key: readPem(key, folder) }),
+      ...(servername !== undefined && { servername }),
+    },
+  }
 }
 
 const assembleRoute = ({ scope, ...route }: Settings['routes'][number]): RouteSettings => {

@@ -1,4 +1,4 @@
-import { type Row, rowOf } from './loose.ts'
+import type { Row } from './loose.ts'
 import type { Report } from './problem.ts'
 
 /** Keys of the contract that this release reads and does not act on: whoever sets them must not believe otherwise. */
@@ -8,12 +8,6 @@ export const checkLater = (data: Row, report: Report): void => {
     report.warning(['workers'], `${LATER} it runs as one process`)
   if (registration !== 'closed')
     report.warning(['registration'], `${LATER} nobody can register a client`)
-  for (const [name, upstream] of Object.entries(rowOf(data.upstreams)))
-    if (rowOf(upstream).health !== undefined)
-      report.warning(
-        ['upstreams', name, 'health'],
-        `${LATER} a target that refuses connections is passed over, others are not checked`,
-      )
 }
 
 const LATER = 'has no effect yet:'

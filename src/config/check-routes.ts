@@ -1,9 +1,13 @@
+import { checkCors } from './check-cors.ts'
 import { checkScopes } from './check-names.ts'
-import { listOf, type Row, rowOf, rowsOf, textOf, wordsOf } from './loose.ts'
+import { checkPlaces } from './check-places.ts'
+import { checkRewrite } from './check-rewrite.ts'
+import { type Row, rowOf, rowsOf, textOf, wordsOf } from './loose.ts'
 import { suggestion } from './nearest.ts'
 import { attempt, type Path, type Report } from './problem.ts'
 import { reservedPaths } from './reserved-paths.ts'
 import { parsePrefix } from './route-path.ts'
+import { routeKey } from './route-pattern.ts'
 
 /** That routes name what exists, leave our own paths alone, and that no request could match two of them equally. */
 export const checkRoutes = (data: Row, report: Report): void => {
@@ -14,14 +18,23 @@ export const checkRoutes = (data: Row, report: Report): void => {
     checkUpstream(row, path, upstreams, report)
     checkScopes(data, scopeWords(row.scope, [...path, 'scope']), report)
     checkPath(row, path, isReserved, report)
-    if (row.access === 'public' && row.scope !== undefined)
-      report.problem([...path, 'scope'], 'has no use on a public route: no token is looked at')
+    checkRewrite(row, path, report)
+    checkCors(row, path, report)
+    if (row.access === 'public') checkPublic(row, path, report)
   }
-  checkTwins(routes, report)
+  checkPlaces(routes, report)
   const used = new Set(routes.map(({ row }) => row.upstream))
   for (const name of upstreams)
     if (!used.has(name))
       report.warning(['upstreams', name], 'is an upstream that no route names', 'key')
+}
+
+const checkPublic = (row: Row, path: Path, report: Report): void => {
+  const useless = (...key: string[]) =>
+    report.problem([...path, ...key], 'has no use on a public route: no token is looked at')
+  if (row.scope !== undefined) useless('scope')
+  if (row.onExpiry !== undefined) useless('onExpiry')
+  if (rowOf(row.websocket).token === 'protocol') useless('websocket', 'token')
 }
 
 const oauthPrefix = (data: Row, report: Report): string => {
@@ -58,52 +71,6 @@ const checkPath = (
   report: Report,
 ): void => {
   const base = textOf(row.path)?.replace(/\/\*$/, '')
-  if (base === undefined) return
-  if (isReserved(base))
+  if (base !== undefined && isReserved(routeKey(base)))
     report.problem([...path, 'path'], 'names a path of our own, which no route can take')
-  const strip = textOf(row.stripPrefix)
-  const isPrefix = strip !== undefined && attempt(() => parsePrefix(strip)) !== undefined
-  if (isPrefix && base !== strip && !base.startsWith(`${strip}/`))
-    report.problem(
-      [...path, 'stripPrefix'],
-      `must be the path’s beginning, up to a slash: ${base} does not begin with it`,
-    )
-}
-
-type RouteRow = { readonly path: Path; readonly row: Row }
-
-/** The choice among routes does not depend on their order, so two that match equally are a contradiction. */
-const checkTwins = (routes: readonly RouteRow[], report: Report): void => {
-  const places = Map.groupBy(
-    routes.filter(({ row }) => typeof row.path === 'string'),
-    ({ row }) => `${String(row.host ?? '').toLowerCase()} ${row.path}`,
-  )
-  for (const twins of places.values())
-    twins.forEach((route, index) => {
-      const methods = methodsOf(route)
-      const twin = twins.slice(0, index).find((other) => shared(methods, methodsOf(other)))
-      if (twin) report.problem(route.path, twinMessage(route, twin, report))
-    })
-}
-
-const twinMessage = (route: RouteRow, twin: RouteRow, report: Report): string => {
-  const common = shared(methodsOf(route), methodsOf(twin))
-  const head = common === 'HEAD' ? ' (HEAD goes with GET)' : ''
-  return `matches the same requests as routes[${twin.path[1]}] on line ${report.line(twin.path)}: same host and path, both for ${common}${head}`
-}
-
-/** Undefined: every method. */
-const methodsOf = ({ row }: RouteRow): readonly string[] | undefined => {
-  if (row.methods === undefined) return undefined
-  const methods = listOf(row.methods).filter((method) => typeof method === 'string')
-  return methods.includes('GET') ? [...methods, 'HEAD'] : methods
-}
-
-const shared = (
-  some: readonly string[] | undefined,
-  others: readonly string[] | undefined,
-): string | undefined => {
-  if (some === undefined && others === undefined) return 'every method'
-  if (some === undefined) return others?.[0]
-  return some.find((method) => others === undefined || others.includes(method))
 }

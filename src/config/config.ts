@@ -70,30 +70,101 @@ type Limits = {
 
 export type UpstreamSettings = {
   readonly name: string
-  /** Origins with an optional base path, no trailing slash: `http://10.0.0.4:9002`. */
-  readonly targets: readonly string[]
-  readonly timeout: { readonly connect: number; readonly response: number; readonly idle: number }
-  readonly health?: { readonly path: string; readonly interval: number }
+  readonly targets: readonly TargetSettings[]
+  readonly balance: 'roundRobin' | 'leastInFlight' | 'subject'
+  /** `stream`: as `idle`, of event streams. */
+  readonly timeout: {
+    readonly connect: number
+    readonly response: number
+    readonly idle: number
+    readonly stream: number
+  }
+  /** `status` undefined: 2xx and 3xx. */
+  readonly health?: {
+    readonly path: string
+    readonly interval: number
+    readonly timeout: number
+    readonly status?: number
+  }
+  /** After so many failures in a row a target is left out for `pause`, twice as long each time, up to `longest`. */
+  readonly eject: { readonly failures: number; readonly pause: number; readonly longest: number }
   /** Connections kept to one target. */
   readonly connections: number
+  /** Requests to all targets together; undefined: what their connections allow. */
+  readonly inFlight?: number
+  /** PEM texts, of `https` targets. */
+  readonly tls?: UpstreamTls
+}
+
+export type TargetSettings = {
+  /** Origin with an optional base path, no trailing slash: `http://10.0.0.4:9002`; or `unix:/run/app.sock`. */
+  readonly url: string
+  /** Its share beside the others'. */
+  readonly weight: number
+}
+
+export type UpstreamTls = {
+  /** Instead of the authorities that Node trusts. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  /** Instead of the target's host, to ask for (SNI) and to verify. */
+  readonly servername?: string
 }
 
 type ScopeRule = { readonly mode: 'all' | 'any'; readonly scopes: readonly string[] }
 
 export type RouteSettings = {
-  /** `/status` is exact; `/orders/*` matches `/orders`, `/orders/` and below. */
+  /** `/status` is exact; `/orders/*` matches `/orders`, `/orders/` and below; `:name` is a segment whatever it says. */
   readonly path: string
+  /** A name, or `*.example.com`: all below it. */
   readonly host?: string
   /** Undefined: every method. */
   readonly methods?: readonly string[]
   readonly upstream: string
   /** Undefined: every valid token will do. */
   readonly scope?: ScopeRule
-  readonly access: 'token' | 'public'
+  /** `optional`: a token is checked where one is sent. */
+  readonly access: 'token' | 'public' | 'optional'
   readonly stripPrefix?: string
+  /** With the parameters of `path`, and `/*` where it has one. */
+  readonly rewrite?: string
+  /** For the head of the response, in place of the upstream's. */
+  readonly timeout?: number
+  /** Largest body of a request. */
+  readonly maxBody?: number
+  /** Undefined: the upstream's own business. */
+  readonly cors?: CorsSettings
   readonly allowEncodedSlash: boolean
   readonly upstreamHost: 'target' | 'keep'
-  readonly websocket: boolean
+  /** True: they pass, with no rules of their own. */
+  readonly websocket: boolean | WebSocketSettings
+  /** What becomes of streams whose token has expired. */
+  readonly onExpiry: 'keep' | 'close'
+}
+
+export type WebSocketSettings = {
+  /** `protocol`: in Sec-WebSocket-Protocol as well. */
+  readonly token: 'header' | 'protocol'
+  /** As browsers send them. Undefined: any. */
+  readonly origins?: readonly string[]
+  /** Undefined: the upstream's. */
+  readonly idle?: number
+  /** Undefined: for ever. */
+  readonly lifetime?: number
+}
+
+/** What a browser lets pages of other origins do (the Fetch standard, CORS protocol). */
+export type CorsSettings = {
+  readonly origins: '*' | readonly string[]
+  /** Undefined: those of the route. */
+  readonly methods?: readonly string[]
+  /** Fields that a request may have. Undefined: whichever it wants. */
+  readonly headers?: readonly string[]
+  /** Fields of an answer that the page may read, besides our own. */
+  readonly expose?: readonly string[]
+  readonly credentials: boolean
+  readonly maxAge: number
 }
 
 export type ClientSettings = {

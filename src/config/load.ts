@@ -52,7 +52,7 @@ const judge = async (
 
   const parsed = z.safeParse(schema, tree.data, { jitless: true })
   if (!parsed.success) reportIssues(parsed.error.issues, schema, findings)
-  runChecks(tree.data, findings)
+  runChecks(tree.data, findings, dirname(absolute))
   const problems = findings.problems()
   if (problems.length > 0 || !parsed.success) return { problems }
   return { config: assemble(parsed.data, absolute), warnings: findings.warnings() }

@@ -1,8 +1,31 @@
 import { isIP } from 'node:net'
 import { Wrong } from './problem.ts'
+import { parameterName } from './route-pattern.ts'
 
-/** `/status`, or a prefix that ends in `/*`. Canonical, as the gateway compares bytes. */
+/**
+ * `/status`, or a prefix that ends in `/*`; a segment may be a parameter, `/t/:tenant`. Canonical, as the gateway compares
+ * bytes, and nothing that it refuses of any request (gateway/request-target.ts).
+ */
 export const parseRoutePath = (text: string): string => {
+  const base = parseTemplate(text)
+  const names = base.split('/').flatMap((segment) => parameterName(segment) ?? [])
+  const twice = names.find((name, at) => names.indexOf(name) < at)
+  if (twice !== undefined) throw new Wrong(`must not have the parameter :${twice} twice`)
+  if (REFUSED.test(base) || !isUtf8(base))
+    throw new Wrong(
+      'would never be reached: requests are refused for ;, for segments that end in . or %20, for escaped controls, for escapes of escapes and for what is not UTF-8',
+    )
+  return text
+}
+
+/** What a path is rewritten to: parameters of the path as segments, and `/*` at the end for all that follows. */
+export const parseRewrite = (text: string): string => {
+  parseTemplate(text)
+  return text
+}
+
+/** Gives the text without its `*`. */
+const parseTemplate = (text: string): string => {
   mustBeginWithSlash(text)
   const base = text.endsWith('/*') ? text.slice(0, -1) : text
   if (base.includes('*'))
@@ -12,7 +35,12 @@ export const parseRoutePath = (text: string): string => {
         : 'must have * only as its last segment: /orders/*',
     )
   parsePath(base)
-  return text
+  const colon = base.split('/').find((each) => each.startsWith(':') && !parameterName(each))
+  if (colon !== undefined)
+    throw new Wrong(
+      `must have a name of letters, digits and _ behind a : that begins a segment (%3A is a plain colon): ${colon}`,
+    )
+  return base
 }
 
 /** An absolute path, canonical (RFC 3986 §6.2.2): no `.` and `..`, no empty segments, nothing encoded that need not be. */
@@ -46,6 +74,16 @@ export const parsePrefix = (text: string): string => {
   return text
 }
 
+/** A host, or `*.` and the end of one: all hosts below it. */
+export const parseRouteHost = (text: string): string => {
+  if (!text.startsWith('*')) return parseHost(text)
+  const [, below = ''] = /^\*\.(.+)$/.exec(text) ?? []
+  if (below === '' || below.startsWith('[') || !Number.isNaN(Number(below.split('.').at(-1))))
+    throw new Wrong('must have * as its first label, before the end of a name: *.example.com')
+  parseHost(below)
+  return text
+}
+
 /** A host name or address in lower case, without a port. */
 export const parseHost = (text: string): string => {
   if (/:\d+$/.test(text) && !text.endsWith(']'))
@@ -64,5 +102,17 @@ export const parseHost = (text: string): string => {
 const decodeOctet = (octet: string): string =>
   String.fromCharCode(Number.parseInt(octet.slice(1), 16))
 
+const isUtf8 = (text: string): boolean => {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+// Behind %25: an escape of what `.`, `/`, `\`, `%`, NUL or a plain character would be to whoever decodes twice.
+const REFUSED =
+  /;|(?:\.|%20)(?=\/|$)|%[01][0-9A-F]|%7F|%25(?:00|25|2[DEF]|3[0-9]|[46][1-9A-F]|5[0-9ACF]|7[0-9AE])/i
 const UNRESERVED = /[A-Za-z0-9\-._~]/
 const HOST = /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/

@@ -1,28 +1,11 @@
 import * as z from 'zod/mini'
-import { Wrong } from './problem.ts'
-import { parseHost, parsePrefix, parseRoutePath } from './route-path.ts'
+import { method } from './method.ts'
+import { parsePrefix, parseRewrite, parseRouteHost, parseRoutePath } from './route-path.ts'
+import { cors } from './schema-cors.ts'
+import { websocket } from './schema-websocket.ts'
 import { parseScope } from './scope-list.ts'
 import { list, object, optional, otherwise } from './section.ts'
-import { asChoice, choice, flag, reference, setting, text } from './setting.ts'
-
-/** Methods of HTTP and its registered extensions that we forward. CONNECT and TRACE are none of them. */
-const METHODS = [
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'PATCH',
-  'DELETE',
-  'OPTIONS',
-  'QUERY',
-  ...['PROPFIND', 'PROPPATCH', 'MKCOL', 'COPY', 'MOVE', 'LOCK', 'UNLOCK', 'REPORT', 'SEARCH'],
-]
-
-const method = setting('A method in upper case.', { enum: METHODS }, (value) => {
-  const upper = typeof value === 'string' ? value.toUpperCase() : ''
-  if (value !== upper && METHODS.includes(upper)) throw new Wrong(`must be in upper case: ${upper}`)
-  return asChoice(value, METHODS)
-})
+import { choice, duration, flag, reference, setting, size, text } from './setting.ts'
 
 const words = { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] }
 
@@ -38,12 +21,16 @@ const scope = z.union([
 
 export const route = object('A path, who may call it, and where it leads.', {
   path: text(
-    'An exact path (/status), or a prefix that ends in /* (/orders/* matches /orders, /orders/ and all below).',
+    'An exact path (/status), or a prefix that ends in /* (/orders/* matches /orders, /orders/ and all below). A segment may be a parameter: /t/:tenant/orders/*.',
     { pattern: '^/|\\$\\{' },
     parseRoutePath,
   ),
   host: optional(
-    text('Only requests for this host, without a port. Omitted: every host.', {}, parseHost),
+    text(
+      'Only requests for this host, without a port; *.example.com: for all hosts below example.com. Omitted: every host.',
+      {},
+      parseRouteHost,
+    ),
   ),
   methods: optional(
     list('Methods that this route is for; GET brings HEAD with it. Omitted: all.', method).check(
@@ -59,10 +46,10 @@ export const route = object('A path, who may call it, and where it leads.', {
   ),
   access: otherwise(
     'token',
-    choice('token: only with a valid access token. public: anyone, no token is looked at.', [
-      'token',
-      'public',
-    ]),
+    choice(
+      'token: only with a valid access token. public: anyone, no token is looked at. optional: anyone, but a token that is sent must be valid.',
+      ['token', 'public', 'optional'],
+    ),
   ),
   stripPrefix: optional(
     text(
@@ -71,6 +58,23 @@ export const route = object('A path, who may call it, and where it leads.', {
       parsePrefix,
     ),
   ),
+  rewrite: optional(
+    text(
+      'What the path becomes before it is forwarded, with the parameters of the path, and /* for all that follows: /v1/:tenant/*. In place of stripPrefix.',
+      { pattern: '^/|\\$\\{' },
+      parseRewrite,
+    ),
+  ),
+  timeout: optional(
+    duration('For the head of the response, in place of the upstream’s timeout.response.', {
+      min: 0.001,
+      max: 86_400,
+    }),
+  ),
+  maxBody: optional(
+    size('Largest body of a request; a larger one is 413. Omitted: any size.', 0, 2 ** 50),
+  ),
+  cors: optional(cors),
   allowEncodedSlash: otherwise(
     false,
     flag('Whether a path may hold %2F. If not, it is 400: upstreams disagree about what it means.'),
@@ -82,8 +86,12 @@ export const route = object('A path, who may call it, and where it leads.', {
       'keep',
     ]),
   ),
-  websocket: otherwise(
-    true,
-    flag('Whether WebSocket upgrades pass, under the same rules as requests.'),
+  websocket: otherwise(true, websocket),
+  onExpiry: otherwise(
+    'keep',
+    choice(
+      'What becomes of WebSockets and streamed responses when their token has expired. keep: they stay for as long as its grant lives. close: they end, and the client comes again with another token. A revoked token ends them in any case.',
+      ['keep', 'close'],
+    ),
   ),
 })

@@ -12,7 +12,7 @@ export const startDemoCompanion = (
   config: Config,
   terminal: { readonly stdout: Writable; readonly stderr: Writable },
 ): { stop(): void } => {
-  const target = config.upstreams.get('orders')?.targets[0]
+  const target = config.upstreams.get('orders')?.targets[0]?.url
   const api = target === undefined ? undefined : startOrdersApi(new URL(target), terminal.stderr)
   terminal.stdout.write(invitation(config))
   return { stop: () => void api?.kill('SIGTERM') }

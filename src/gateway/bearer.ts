@@ -2,6 +2,7 @@ import { StoreUnavailable } from '../store/store.ts'
 import type { AccessToken, AccessTokens, Refusal as Judgement } from '../store/tokens.ts'
 import { type Guard, STORE_UNAVAILABLE } from './challenge.ts'
 import type { Refusal } from './refusal.ts'
+import type { Verdict } from './verdict.ts'
 
 /**
  * The token that a request presents, if it opens the route (RFC 6750 §2.1; only the header counts, never query or body).
@@ -10,31 +11,50 @@ import type { Refusal } from './refusal.ts'
 export const authenticate = (
   authorization: string | undefined,
   guard: Guard,
-  tokens: Pick<AccessTokens, 'find'>,
+  tokens: Pick<AccessTokens, 'find' | 'why'>,
 ): AccessToken | Refusal | Promise<AccessToken | Refusal> => {
   if (authorization === undefined) return guard.missing
-  const value = credentials(authorization)
+  const value = bearerValue(authorization)
   if (value === undefined) return SCHEME.test(authorization) ? guard.unreadable : guard.missing
   try {
     const found = tokens.find(value)
-    if (!(found instanceof Promise)) return judge(found, guard)
-    return found.then((token) => judge(token, guard), unchecked)
+    if (!(found instanceof Promise)) return judge(found, guard, tokens, value)
+    return found.then((token) => judge(token, guard, tokens, value), unchecked)
   } catch (error) {
     return unchecked(error)
   }
 }
 
 /** RFC 6750 §2.1: the scheme in any case, spaces, one token68. */
-const credentials = (authorization: string): string | undefined => BEARER.exec(authorization)?.[1]
+export const bearerValue = (authorization: string): string | undefined =>
+  BEARER.exec(authorization)?.[1]
 
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i
 const SCHEME = /^bearer(?![^\s,])/i
 
-const judge = (found: AccessToken | Judgement, guard: Guard): AccessToken | Refusal => {
-  if (typeof found === 'string') return guard.invalid.get(found) ?? guard.unknown
-  if (found.aud.length > 0 && !found.aud.includes(guard.resource)) return guard.wrongAudience
-  return covers(found.scope, guard) ? found : guard.insufficient
+const judge = (
+  found: AccessToken | Judgement,
+  guard: Guard,
+  tokens: Pick<AccessTokens, 'why'>,
+  value: string,
+): AccessToken | Refusal => {
+  if (typeof found === 'string') {
+    const refused = guard.invalid.get(found) ?? guard.unknown
+    return WAS_GOOD.has(found) ? withVerdict(refused, tokens.why(value)) : refused
+  }
+  if (found.aud.length > 0 && !found.aud.includes(guard.resource)) {
+    return withVerdict(guard.wrongAudience, { token: found })
+  }
+  if (covers(found.scope, guard)) return found
+  const missing = guard.scopes.filter((scope) => !found.scope.includes(scope))
+  return withVerdict(guard.insufficient, { token: found, missing })
 }
+
+/** Of the others nothing is known but the word. */
+const WAS_GOOD: ReadonlySet<Judgement> = new Set(['expired', 'revoked'])
+
+const withVerdict = (refused: Refusal, verdict: Verdict | undefined): Refusal =>
+  verdict === undefined ? refused : { ...refused, verdict }
 
 const covers = (granted: readonly string[], { mode, scopes }: Guard): boolean => {
   if (scopes.length === 0) return true

@@ -4,6 +4,8 @@ import { type Refusal, refusal, unavailable } from './refusal.ts'
 
 /** What a route asks of a token, and every way to refuse one, ready to send (RFC 6750 §3, RFC 9728 §5.1). */
 export type Guard = {
+  /** Whoever sends no credentials passes without an identity. */
+  readonly optional: boolean
   readonly resource: string
   readonly mode: 'all' | 'any'
   readonly scopes: readonly string[]
@@ -17,7 +19,7 @@ export type Guard = {
 }
 
 export const createGuard = (
-  { scope }: Pick<RouteSettings, 'scope'>,
+  { scope, access }: Pick<RouteSettings, 'scope' | 'access'>,
   { resource, metadata_url }: ProtectedResource,
   realm: string,
 ): Guard => {
@@ -30,6 +32,7 @@ export const createGuard = (
     })
   const invalid = (reason: string) => refuse(401, 'invalid_token', INVALID, reason)
   return {
+    optional: access === 'optional',
     resource,
     mode: scope?.mode ?? 'all',
     scopes,

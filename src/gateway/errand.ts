@@ -1,6 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { AccessToken } from '../store/tokens.ts'
+import type { Clock } from '../clock.ts'
+import type { StreamReason } from '../telemetry/stream-counts.ts'
+import { statusClass } from '../telemetry/upstream-tally.ts'
 import type { Connection } from './connections.ts'
 import type {
   DispatchController,
@@ -11,47 +12,28 @@ import type {
   UpstreamClient,
 } from './forward.ts'
 import type { AnswerFields } from './headers.ts'
+import type { Job } from './job.ts'
 import { isRefusal } from './refusal.ts'
 import { createRelay } from './relay.ts'
 import { requestBody } from './request-body.ts'
-import type { Stream, Streams } from './streams.ts'
+import { streamReason } from './stream-end.ts'
+import { type Stream, type Streams, ticks } from './streams.ts'
 import {
   CLIENT_GONE,
   CLIENT_SLOW,
   ENDED,
+  EXPIRED,
   type Failure,
   failureOf,
   IDLE,
   isBrokenOff,
+  MALFORMED,
   TIMEOUT,
+  TOO_LARGE,
   UNREACHABLE,
+  UNTRUSTED,
 } from './upstream-failure.ts'
-import type { Target, Upstream } from './upstreams.ts'
-
-/** A request that passed every check, and where it goes. */
-export type Job = {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
-  readonly upstream: Upstream
-  /** Given by `upstream.pick`; given back here. */
-  readonly target: Target
-  /** Path and query behind the target's base, byte for byte. */
-  readonly path: string
-  /** Flat, without Host and framing. */
-  readonly fields: string[]
-  /** Undefined: the target's own. */
-  readonly host: string | undefined
-  /** `chunked`, a length, or undefined: none. */
-  readonly body: string | undefined
-  /** The client waits for 100 Continue. */
-  readonly expects: boolean
-  readonly token: AccessToken | undefined
-  readonly answerFields: (status: number, answer: AnswerFields) => (string | string[])[]
-  /** Bytes of the answer's body that went by. */
-  readonly moved: (bytes: number) => void
-  /** Called at most once. `answered`: the client has a part of an answer and can be told nothing. */
-  readonly failed: (failure: Failure, answered: boolean) => void
-}
+import type { Target } from './upstreams.ts'
 
 /** One request on its way to an upstream and back. */
 export type Errand = {
@@ -66,7 +48,7 @@ export type Errand = {
 /** See `createForwarder`. Everything that happens to one request happens here, in one closure. */
 export const createErrand = (
   job: Job,
-  streams: Streams,
+  { streams, clock }: { readonly streams: Streams; readonly clock: Clock },
   lineTo: (target: Target, library: Library) => Line,
 ): Errand => {
   const { req, res } = job
@@ -82,30 +64,45 @@ export const createErrand = (
   let reused = false
   let heard = false
   let retried = false
+  let started = 0
+  let status = 0
   let interims = 0
+  let received = 0
   let settled = false
   let stopped: Failure | undefined
+  /** Ticks that the answer may be silent. */
+  let silence = 0
+  /** The answer is an event stream that may stop at any point. */
+  let endless = false
 
   const relay = createRelay(req, res, {
     unread: () => job.body !== undefined && !req.complete,
     moved(bytes) {
       stream.touched = streams.tick
+      stream.patience = silence
       job.moved(bytes)
+    },
+    stalled() {
+      stream.patience = line.idle
     },
   })
 
-  const settle = () => {
+  const settle = (reason: StreamReason, outcome: string) => {
     settled = true
-    streams.delete(stream)
-    target.leave()
+    streams.delete(stream, reason)
+    target.leave(outcome)
   }
-  const fail = (failure: Failure) => {
+  const fail = (failure: Failure, error?: unknown) => {
     if (settled) return
-    settle()
-    body?.destroy()
     const answered = relay.begun()
-    job.failed(failure, answered)
-    if (answered) relay.cut()
+    if (!answered) target.failed(failure.error)
+    if (answered) stream.kind ??= 'http'
+    settle(streamReason(failure.error), failure.error)
+    body?.destroy()
+    job.failed(failure, answered, UNCLEAR.has(failure) ? { target: target.name, error } : undefined)
+    if (!answered) return
+    if (endless && (failure === ENDED || failure === EXPIRED)) relay.leave()
+    else relay.cut()
   }
   /** Gives it up for a reason of ours. */
   const stop = (why: Failure) => {
@@ -116,10 +113,13 @@ export const createErrand = (
   }
   const stream: Stream = {
     token: job.token,
+    onExpiry: job.onExpiry,
     patience: 0,
     touched: streams.tick,
     at: -1,
-    revoked: () => stop(ENDED),
+    deadline: Number.POSITIVE_INFINITY,
+    kind: undefined,
+    ended: (end) => stop(end.failure),
     expired: () => stop(relay.begun() ? IDLE : isUploading() ? CLIENT_SLOW : TIMEOUT),
   }
   const isUploading = () => sent && job.body !== undefined && !req.complete
@@ -127,10 +127,11 @@ export const createErrand = (
   const attempt = (fresh: boolean) => {
     if (settled) return
     line = lineTo(target, library)
-    stream.patience = line.response
+    stream.patience = job.response === undefined ? line.response : ticks(job.response)
     stream.touched = streams.tick
     sent = reused = heard = false
     connection = line.connections.take(fresh)
+    started = clock()
     connection.client.dispatch(optionsOf(), handler)
   }
   const optionsOf = (): DispatchOptions => ({
@@ -144,8 +145,10 @@ export const createErrand = (
   const bodyOf = () => {
     body ??= requestBody(req, {
       begun: () => job.expects && res.writeContinue(),
-      flowing() {
+      flowing(bytes) {
         stream.touched = streams.tick
+        received += bytes
+        if (received > job.maxBody) stop(TOO_LARGE)
       },
     })
     return body
@@ -161,9 +164,9 @@ export const createErrand = (
     onResponseStarted() {
       heard = true
     },
-    onResponseStart(_, status, answer) {
-      if (status < 200) inform(status, answer)
-      else begin(status, answer)
+    onResponseStart(_, given, answer) {
+      if (given < 200) inform(given, answer)
+      else begin(given, answer)
     },
     onResponseData(given, chunk) {
       relay.data(chunk, given)
@@ -171,7 +174,7 @@ export const createErrand = (
     onResponseEnd() {
       connection.served += 1
       line.connections.release(connection)
-      settle()
+      settle('upstream', statusClass(status))
       if (body?.destroyed === false) body.destroy()
       relay.end()
     },
@@ -180,20 +183,31 @@ export const createErrand = (
       line.connections.release(connection)
       if (settled) return
       if (stopped) fail(stopped)
-      else if (relay.begun() || !goesOn(error)) fail(failureOf(error, sent))
+      else if (relay.begun() || !goesOn(error)) fail(failureOf(error, sent), error)
     },
   }
 
-  const inform = (status: number, answer: AnswerFields) => {
+  const inform = (given: number, answer: AnswerFields) => {
     interims += 1
-    if (status < 102 || interims > MOST_INTERIMS) throw new Error('an interim answer out of place')
-    relay.inform(status, answer)
+    if (given < 102 || interims > MOST_INTERIMS) throw new Error('an interim answer out of place')
+    relay.inform(given, answer)
   }
-  const begin = (status: number, answer: AnswerFields) => {
-    if (status > 599) throw new Error('a status that does not exist')
-    stream.patience = line.idle
+  const begin = (given: number, answer: AnswerFields) => {
+    if (given > 599) throw new Error('a status that does not exist')
+    status = given
+    target.answered(status, clock() - started)
+    const length = lengthOf(answer)
+    silence = line.idle
+    relay.begin(status, job.answerFields(status, answer), length)
+    if (length === undefined) follow(isEventStream(answer), answer)
+    stream.patience = silence
     stream.touched = streams.tick
-    relay.begin(status, job.answerFields(status, answer), lengthOf(answer))
+  }
+  /** An answer without a length may go on for as long as it likes. */
+  const follow = (events: boolean, answer: AnswerFields) => {
+    if (events) silence = line.stream
+    endless = events && answer['content-encoding'] === undefined
+    streams.follow(stream, events ? 'sse' : undefined)
   }
 
   /** Tries again where nothing can have happened yet. */
@@ -201,12 +215,14 @@ export const createErrand = (
     if (sent) {
       if (retried || heard || !reused || !isRepeatable(job) || !isBrokenOff(error)) return false
       retried = true
+      target.retried()
     } else {
-      target.unreachable()
       tried.push(target)
-      const next = job.upstream.pick(tried)
+      const next = job.upstream.pick(job.key, tried)
       if (next === undefined || isRefusal(next)) return false
-      target.leave()
+      const { error: word } = failureOf(error, false)
+      target.failed(word)
+      target.leave(word)
       target = next
     }
     // Not from within the parser of the connection that broke.
@@ -226,6 +242,9 @@ export const createErrand = (
   }
 }
 
+/** Failures that have many causes. */
+const UNCLEAR: ReadonlySet<Failure> = new Set([UNREACHABLE, UNTRUSTED, MALFORMED])
+
 /** Enough for any upstream that means well. */
 const MOST_INTERIMS = 32
 
@@ -233,6 +252,12 @@ const isRepeatable = ({ req, body }: Job): boolean =>
   body === undefined && REPEATABLE.has(req.method ?? '')
 
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** HTML, Server-sent events: what has begun at the end is thrown away by whoever reads it, so that any end is a good one. */
+const isEventStream = ({ 'content-type': type }: AnswerFields): boolean =>
+  typeof type === 'string' && EVENT_STREAM.test(type)
+
+const EVENT_STREAM = /^text\/event-stream *(?:;|$)/i
 
 const lengthOf = ({ 'content-length': length }: AnswerFields): number | undefined =>
   typeof length === 'string' ? Number(length) : undefined

@@ -55,6 +55,12 @@ const DROPPED = [
   'x-auth-subject',
   'x-auth-client-id',
   'x-auth-scope',
+  // Part of an upgrade only, which takes them from the handshake itself (RFC 6455 §11.3); one of them may hold a token.
+  'sec-websocket-accept',
+  'sec-websocket-extensions',
+  'sec-websocket-key',
+  'sec-websocket-protocol',
+  'sec-websocket-version',
   // Another method or path than the one that was authorised.
   'x-envoy-original-path',
   'x-forwarded-method',

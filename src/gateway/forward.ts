@@ -1,10 +1,14 @@
 import type { EventEmitter } from 'node:events'
-import { isIP, Socket } from 'node:net'
 import type { Client, Dispatcher } from 'undici'
+import type { Clock } from '../clock.ts'
 import { type Connections, createConnections } from './connections.ts'
-import { createErrand, type Job } from './errand.ts'
+import { createConnector } from './connector.ts'
+import { createErrand } from './errand.ts'
+import type { Probe } from './health.ts'
+import type { Job } from './job.ts'
+import type { Names } from './names.ts'
+import { probeOnce } from './probe.ts'
 import { type Streams, ticks } from './streams.ts'
-import { ConnectTimeout } from './upstream-failure.ts'
 import type { Target } from './upstreams.ts'
 
 /** The part of undici that is used. */
@@ -13,6 +17,8 @@ export type Library = Pick<typeof import('undici'), 'Client' | 'buildConnector'>
 export type Forwarder = {
   /** Starts; returns the way to give it up, for when the client is gone. */
   forward(job: Job): () => void
+  /** Asks a target how it is. */
+  readonly probe: Probe
   /** Loads the library. */
   warm(): Promise<void>
   close(): Promise<void>
@@ -24,7 +30,11 @@ export type Forwarder = {
  * Asks twice only where nothing can have happened: another target when the connection was never made, a fresh connection
  * when a reused one broke under a bodiless GET, HEAD or OPTIONS before the first byte (RFC 9110 §9.2.2).
  */
-export const createForwarder = (streams: Streams): Forwarder => {
+export const createForwarder = (deps: {
+  readonly streams: Streams
+  readonly names: Names
+  readonly clock: Clock
+}): Forwarder => {
   let library: Library | undefined
   const lines = new Map<Target, Line>()
   const lineTo = (target: Target, loaded: Library): Line => {
@@ -32,6 +42,7 @@ export const createForwarder = (streams: Streams): Forwarder => {
     if (known !== undefined) return known
     const line = openLine(target, loaded)
     lines.set(target, line)
+    deps.names.watch(new URL(target.origin).hostname, line.connections.retain)
     return line
   }
   const load = async (): Promise<Library> => {
@@ -40,15 +51,19 @@ export const createForwarder = (streams: Streams): Forwarder => {
   }
   return {
     forward(job) {
-      const errand = createErrand(job, streams, lineTo)
+      const errand = createErrand(job, deps, lineTo)
       if (library !== undefined) errand.start(library)
       else load().then(errand.start, errand.fail)
       return errand.abandon
+    },
+    async probe(target, path, seconds) {
+      return probeOnce(await load(), target, path, seconds)
     },
     async warm() {
       await load()
     },
     async close() {
+      deps.names.close()
       await Promise.all([...lines.values()].map(({ connections }) => connections.close()))
     },
   }
@@ -66,22 +81,28 @@ export type Line = {
   /** Ticks. */
   readonly response: number
   readonly idle: number
-  /** undici takes the name to verify from the Host field, which may be the client's. */
+  /** The same for event streams. */
+  readonly stream: number
+  /** The same for all requests, or undici would take it from the Host field and connect anew when that changes. */
   readonly servername: string
 }
 
-const openLine = (target: Target, { Client, buildConnector }: Library): Line => {
-  const { hostname } = new URL(target.origin)
-  const connect = connector(buildConnector({ timeout: 0, allowH2: false }), hostname, target)
-  // Time is kept by `streams`; 0 switches undici's own timers off.
-  const options = { connect, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 }
+const openLine = (target: Target, library: Library): Line => {
+  const { connections, dial, origin, timeout } = target
+  const connector = createConnector(library, dial(), timeout.connect)
   return {
-    connections: createConnections((lost) =>
-      surviving(new Client(target.origin, options).on('disconnect', lost)),
+    connections: createConnections(connections, ({ connected, lost }) =>
+      surviving(
+        new library.Client(origin, { connect: connector(connected), ...OPTIONS }).on(
+          'disconnect',
+          lost,
+        ),
+      ),
     ),
-    response: ticks(target.timeout.response),
-    idle: ticks(target.timeout.idle),
-    servername: hostname,
+    response: ticks(timeout.response),
+    idle: ticks(timeout.idle),
+    stream: ticks(timeout.stream),
+    servername: new URL(origin).hostname,
   }
 }
 
@@ -92,20 +113,5 @@ const surviving = <Emitter extends EventEmitter>(client: Emitter): Emitter => {
   return client
 }
 
-type Connector = ReturnType<Library['buildConnector']>
-
-/** Connects within the target's limit, which undici's own timer would overrun by up to a second. */
-const connector = (connect: Connector, hostname: string, { timeout }: Target): Connector => {
-  const name = isIP(hostname.replace(/[[\]]/g, '')) ? undefined : hostname
-  return (options, done) => {
-    const { servername: _, ...origin } = options
-    const named = name === undefined ? origin : { ...origin, servername: name }
-    const socket: unknown = connect(named, (...outcome) => {
-      clearTimeout(timer)
-      done(...outcome)
-    })
-    const timer = setTimeout(() => {
-      if (socket instanceof Socket) socket.destroy(new ConnectTimeout('no connection in time'))
-    }, timeout.connect * 1000)
-  }
-}
+/** Time is kept by `streams`; 0 switches undici's own timers off. */
+export const OPTIONS = { pipelining: 1, headersTimeout: 0, bodyTimeout: 0 } as const

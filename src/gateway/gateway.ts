@@ -3,24 +3,34 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { PeerOf } from '../peer.ts'
+import type { Lives } from '../store/lives.ts'
 import type { AccessToken, AccessTokens } from '../store/tokens.ts'
 import { describeError } from '../telemetry/describe-error.ts'
 import type { Observe } from '../telemetry/exchange.ts'
 import type { Log } from '../telemetry/log.ts'
-import { requestId } from '../telemetry/request-id.ts'
+import type { StreamCounts } from '../telemetry/stream-counts.ts'
+import { createTallies, type Tallies } from '../telemetry/upstream-tally.ts'
+import { answerOf } from './answer.ts'
 import { authenticate } from './bearer.ts'
 import { createCount } from './count.ts'
+import type { Question } from './explain.ts'
+import type { Explanation } from './explanation.ts'
 import { createForwarder } from './forward.ts'
-import { answerFields, collectFields, repeatNames, requestFields } from './headers.ts'
+import { requestFields } from './headers.ts'
+import type { Cause } from './job.ts'
 import { isBehindLast } from './linger.ts'
+import { createNames, type Resolve } from './names.ts'
 import { createLocate, type Place } from './place.ts'
 import { isRefusal, type Refusal, refusal } from './refusal.ts'
-import { refuse, refuseUpgrade } from './refuse.ts'
-import { createStreams, type Stream } from './streams.ts'
+import { answerPreflight, refuse, refuseUpgrade } from './refuse.ts'
+import { createStreams } from './streams.ts'
 import { createUpgrader } from './upgrade.ts'
-import { CLIENT_GONE, ENDED, type Failure } from './upstream-failure.ts'
-import type { Target } from './upstreams.ts'
-import { exchangeOf, type Visit } from './visit.ts'
+import { upgradePlace } from './upgrade-place.ts'
+import type { UpgradeOutcome } from './upgrade-reply.ts'
+import { forwardUpgrade } from './upgrade-visit.ts'
+import { CLIENT_GONE, ENDED, type Failure, TOO_LARGE } from './upstream-failure.ts'
+import { createUpstreams, type Target } from './upstreams.ts'
+import { exchangeOf, openVisit, type Visit } from './visit.ts'
 
 /** The data plane: everything between a request and its upstream, HTTP and WebSocket alike. */
 export type Gateway = {
@@ -28,6 +38,8 @@ export type Gateway = {
   handle(req: IncomingMessage, res: ServerResponse): boolean
   /** Always answers. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** What would become of a request, by the same steps. Rejects only with what is a mistake of ours. */
+  explain(question: Question): Promise<Explanation>
   /** Loads what the first request would load. */
   warm(): Promise<void>
   /** For a gateway that gets no more requests: closes it when those under way have finished. */
@@ -41,16 +53,27 @@ export type Gateway = {
  */
 export const createGateway = (deps: {
   readonly config: Config
-  readonly tokens: Pick<AccessTokens, 'find' | 'onEnded'>
+  readonly tokens: Pick<AccessTokens, 'find' | 'onEnded' | 'why' | 'inspect'>
+  readonly lives: Lives
+  readonly streams: StreamCounts
   readonly peer: PeerOf
   readonly observe: Observe
   readonly clock: Clock
   readonly log: Log
+  readonly tallies?: Tallies
+  readonly resolve?: Resolve
 }): Gateway => {
   const { config, tokens, clock, log } = deps
-  const locate = createLocate(config, clock)
-  const streams = createStreams(tokens)
-  const forwarder = createForwarder(streams)
+  const names = createNames(deps.resolve)
+  const upstreams = createUpstreams(config.upstreams, {
+    clock,
+    log,
+    tallies: deps.tallies ?? createTallies(),
+    lookup: names.lookup,
+  })
+  const locate = createLocate(config, upstreams)
+  const streams = createStreams({ tokens, lives: deps.lives, counts: deps.streams, clock })
+  const forwarder = createForwarder({ streams, names, clock })
   const upgrader = createUpgrader({ log })
   const name = new URL(config.issuer).host
   const via = [`1.0 ${name}`, `1.1 ${name}`] as const
@@ -58,18 +81,7 @@ export const createGateway = (deps: {
 
   const enter = (req: IncomingMessage): Visit => {
     visits.add(1)
-    const peer = deps.peer(req)
-    return {
-      id: requestId(req, peer.trusted),
-      req,
-      peer,
-      started: clock(),
-      place: undefined,
-      token: undefined,
-      refusal: undefined,
-      error: undefined,
-      bytes: 0,
-    }
+    return openVisit(req, deps.peer(req), clock())
   }
   const leave = (visit: Visit, status: number, upgraded = false) => {
     deps.observe(exchangeOf(visit, { status, now: clock(), upgraded }))
@@ -80,6 +92,7 @@ export const createGateway = (deps: {
   const admit = (visit: Visit, found: Place | Refusal, on: Reception): void => {
     const deny = (refused: Refusal) => {
       visit.refusal = refused.reason
+      visit.verdict = refused.verdict
       if (!on.gone()) on.deny(refused)
     }
     /** A mistake of ours stops this request, and no other. */
@@ -90,7 +103,11 @@ export const createGateway = (deps: {
     const pass = (place: Place, token: AccessToken | undefined) => {
       visit.token = token
       if (on.gone()) return
-      const target = place.route.upstream.pick()
+      if (place.head.body !== undefined && Number(place.head.body) > place.route.maxBody) {
+        deny(TOO_LARGE.refusal)
+        return
+      }
+      const target = place.route.upstream.pick(token?.sub ?? visit.peer.address)
       if (target === undefined || isRefusal(target)) deny(target ?? FAILED)
       else on.pass(place, target)
     }
@@ -105,7 +122,7 @@ export const createGateway = (deps: {
       }
       visit.place = found
       const { guard } = found.route
-      if (guard === undefined) {
+      if (guard === undefined || (guard.optional && found.head.authorization === undefined)) {
         pass(found, undefined)
         return
       }
@@ -135,12 +152,14 @@ export const createGateway = (deps: {
       }
       leave(visit, res.headersSent ? res.statusCode : 0)
     })
-    const deny = (refused: Refusal) => refuse(req, res, refused, visit.id)
+    const deny = (refused: Refusal) =>
+      refuse(req, res, refused, visit.id, visit.place?.route.cors?.fields(req.headers.origin))
     const pass = (place: Place, target: Target) => {
       abandon = forwarder.forward({
         req,
         res,
         upstream: place.route.upstream,
+        key: visit.token?.sub ?? visit.peer.address,
         target,
         path: place.path,
         fields: fieldsOf(visit, place),
@@ -148,17 +167,26 @@ export const createGateway = (deps: {
         body: place.head.body,
         expects: place.head.expects,
         token: visit.token,
-        answerFields: (status, answer) => answerFields(status, answer, visit),
+        onExpiry: place.route.onExpiry,
+        response: place.route.timeout,
+        maxBody: place.route.maxBody,
+        answerFields: answerOf(req, place.route, visit),
         moved(bytes) {
           visit.bytes += bytes
         },
-        failed(failure, answered) {
+        failed(failure, answered, cause) {
           visit.error = failure.error
+          if (cause !== undefined) log.warn('upstream.failed', causeFields(visit, cause))
           if (!answered && !res.destroyed) deny(wordsFor(failure, place))
         },
       })
     }
-    admit(visit, found, { gone: () => res.destroyed, pass, deny })
+    if (isRefusal(found) || found.preflight === undefined) {
+      admit(visit, found, { gone: () => res.destroyed, pass, deny })
+      return
+    }
+    visit.place = found
+    answerPreflight(req, res, found.preflight, visit.id)
   }
 
   const tunnel = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -168,48 +196,21 @@ export const createGateway = (deps: {
       refuseUpgrade(socket, refused, visit.id)
       leave(visit, refused.status)
     }
-    const pass = (place: Place, first: Target) => {
-      let target = first
-      const tried: Target[] = []
-      const fields = fieldsOf(visit, place)
-      const to = ({ origin, base, host, timeout }: Target) => ({
-        origin,
-        path: base + place.path,
-        headers: ['Host', place.route.keepHost ? (place.head.host ?? host) : host, ...fields],
-        timeout,
-      })
-      const way = upgrader.forward(req, socket, head, to(target), {
-        responseHeaders: (status, raw) =>
-          repeatNames(answerFields(status, collectFields(raw), visit)),
-        refuse: (refused) => refuseUpgrade(socket, refused, visit.id),
-        retry() {
-          target.unreachable()
-          tried.push(target)
-          const next = place.route.upstream.pick(tried)
-          if (next === undefined || isRefusal(next)) return undefined
-          target.leave()
-          target = next
-          return to(next)
-        },
-        done(outcome) {
-          streams.delete(stream)
-          target.leave()
-          visit.error = outcome.error
-          visit.bytes = outcome.bytes
-          leave(visit, outcome.status, outcome.upgraded)
-        },
-      })
-      const stream: Stream = {
-        token: visit.token,
-        patience: Number.POSITIVE_INFINITY,
-        touched: 0,
-        at: -1,
-        revoked: () => way.end(1008, 'the access token ended'),
-        expired() {},
+    const place = upgradePlace(req, locate(req))
+    const pass = (_: Place, target: Target) => {
+      if (isRefusal(place)) return
+      const leaving = (outcome: UpgradeOutcome) => {
+        visit.error = outcome.error
+        visit.bytes = outcome.bytes
+        leave(visit, outcome.status, outcome.upgraded)
       }
-      streams.add(stream)
+      const fields = fieldsOf(visit, place)
+      forwardUpgrade(
+        { visit, socket, head, place, target, fields, leave: leaving },
+        { upgrader, streams, clock },
+      )
     }
-    admit(visit, locateUpgrade(locate(req)), { gone: () => false, pass, deny })
+    admit(visit, place, { gone: () => false, pass, deny })
   }
 
   return {
@@ -221,15 +222,22 @@ export const createGateway = (deps: {
       return true
     },
     upgrade: tunnel,
+    async explain(question) {
+      const { explain } = await import('./explain.ts')
+      return explain(question, { config, tokens, clock, locate, upgradePlace, admit, fieldsOf })
+    },
     async warm() {
       await Promise.all([forwarder.warm(), upgrader.warm()])
+      upstreams.begin(forwarder.probe)
     },
     async retire() {
+      upstreams.close()
       await visits.zero()
       await forwarder.close()
       streams.close()
     },
     async close() {
+      upstreams.close()
       await upgrader.close()
       await forwarder.close()
       streams.close()
@@ -245,17 +253,15 @@ type Reception = {
   deny(refused: Refusal): void
 }
 
-/** Upgrades have nothing behind the data plane. */
-const locateUpgrade = (found: Place | Refusal | undefined): Place | Refusal => {
-  if (found === undefined) return NOT_FOUND
-  return isRefusal(found) || found.route.websocket ? found : NO_WEBSOCKET
-}
+/** What a stranger is not told. */
+const causeFields = ({ id, place }: Visit, { target, error }: Cause) => ({
+  request_id: id,
+  upstream: place?.route.upstream.name,
+  target,
+  error: describeError(error),
+})
 
 const wordsFor = (failure: Failure, { route }: Place): Refusal =>
   (failure === ENDED && route.guard?.invalid.get('revoked')) || failure.refusal
 
 const FAILED = refusal(500, 'server_error', 'Something failed on our side', { reason: 'failed' })
-const NOT_FOUND = refusal(404, 'not_found', 'No route has this path', { reason: 'not_found' })
-const NO_WEBSOCKET = refusal(400, 'invalid_request', 'This route takes no WebSocket', {
-  reason: 'websocket',
-})

@@ -1,19 +1,22 @@
 import type { IncomingMessage } from 'node:http'
-import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { reservedPaths } from '../config/reserved-paths.ts'
+import { preflightMethod } from './cors.ts'
 import { isRefusal, malformed, type Refusal, refusal } from './refusal.ts'
 import { type RequestHead, readHead } from './request-head.ts'
-import { readTarget } from './request-target.ts'
+import { type RequestTarget, readTarget } from './request-target.ts'
 import { compileConfiguration, type Route } from './route.ts'
 import { decodeSlashes } from './routes.ts'
+import type { Upstreams } from './upstreams.ts'
 
 /** Where a request belongs. */
 export type Place = {
   readonly head: RequestHead
   readonly route: Route
-  /** What to ask the upstream for, path and query: as it came, but for a prefix that the route strips. */
+  /** What to ask the upstream for, path and query: as it came, but for what the route rewrites. */
   readonly path: string
+  /** The fields of its answer, where it is a preflight, which goes no further. */
+  readonly preflight: readonly string[] | undefined
 }
 
 /**
@@ -21,12 +24,19 @@ export type Place = {
  * whoever it is for.
  */
 export const createLocate = (
-  config: Pick<Config, 'issuer' | 'routes' | 'upstreams' | 'paths'>,
-  clock: Clock,
+  config: Pick<Config, 'issuer' | 'routes' | 'paths'>,
+  upstreams: Pick<Upstreams, 'get'>,
 ): ((req: IncomingMessage) => Place | Refusal | undefined) => {
-  const routes = compileConfiguration(config, clock)
+  const routes = compileConfiguration(config, upstreams)
   const isReserved = reservedPaths(config)
   const { host: name } = new URL(config.issuer)
+  const preflights = config.routes.some(({ cors }) => cors !== undefined)
+  /** The route of the request that a preflight is for, if we answer for it. */
+  const routeOfPreflight = (req: IncomingMessage, { host }: RequestHead, target: RequestTarget) => {
+    const method = preflightMethod(req)
+    const route = method === undefined ? undefined : routes.match(host, target, method)
+    return route === undefined || isRefusal(route) || route.cors === undefined ? undefined : route
+  }
   return (req) => {
     const target = readTarget(req.url ?? '')
     if (isRefusal(target)) return target
@@ -34,12 +44,16 @@ export const createLocate = (
     if (isRefusal(head)) return head
     if (isReserved(target.key)) return undefined
     if (target.encodedSlash && isReserved(decodeSlashes(target.key))) return undefined
-    const route = routes.match(head.host, target, req.method ?? '')
+    const preflighted = preflights ? routeOfPreflight(req, head, target) : undefined
+    const route = preflighted ?? routes.match(head.host, target, req.method ?? '')
     if (route === undefined || isRefusal(route)) return route
     if (target.encodedSlash && !route.allowEncodedSlash) return ENCODED_SLASH
     if (head.via !== undefined && hasPassed(head.via, name)) return LOOP
     const path = route.rewrite(target.path)
-    return path === undefined ? SPELLING : { head, route, path: path + target.query }
+    if (path === undefined) return SPELLING
+    const preflight = preflighted?.cors?.preflight(req)
+    if (preflight !== undefined && isRefusal(preflight)) return preflight
+    return { head, route, path: path + target.query, preflight }
   }
 }
 
@@ -48,7 +62,10 @@ const hasPassed = (via: string, name: string): boolean =>
   via.split(',').some((hop) => hop.trim().split(/[ \t]+/)[1] === name)
 
 const ENCODED_SLASH = malformed('This route takes no encoded slash in its path', 'target.path')
-const SPELLING = malformed('The path has needless escapes', 'target.path')
+const SPELLING = malformed(
+  'The path has needless escapes, or an encoded slash where one segment is asked for',
+  'target.path',
+)
 const LOOP = refusal(508, 'loop_detected', 'The request has been here before', {
   reason: 'loop',
   close: true,

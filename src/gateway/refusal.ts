@@ -1,3 +1,5 @@
+import type { Verdict } from './verdict.ts'
+
 /** Why a request is not let through, and what the caller is told. Made once, when the routes are compiled. */
 export type Refusal = {
   readonly status: number
@@ -10,6 +12,8 @@ export type Refusal = {
   readonly reason: string
   /** Nothing that follows on this connection can be trusted. */
   readonly close: boolean
+  /** About the token that was refused, for the log only. */
+  readonly verdict?: Verdict
 }
 
 export const refusal = (

@@ -10,20 +10,51 @@ export const refuse = (
   res: ServerResponse,
   refusal: Refusal,
   id: string,
+  /** Flat: what the route says to each of its answers. */
+  more: readonly string[] = [],
 ): void => {
-  const unread = !req.complete && hasBody(req)
   const body = refusalBody(refusal, id)
   const fields = ['Content-Length', String(Buffer.byteLength(body)), ...refusalFields(refusal, id)]
-  if (unread || refusal.close) {
+  answer(req, res, { ...refusal, fields: [...fields, ...more], body })
+}
+
+/** The answer to a preflight. */
+export const answerPreflight = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  fields: readonly string[],
+  id: string,
+): void =>
+  answer(req, res, {
+    status: 204,
+    fields: [...fields, 'X-Request-Id', id],
+    body: undefined,
+    close: false,
+  })
+
+type Answer = {
+  readonly status: number
+  readonly fields: string[]
+  readonly body: string | undefined
+  readonly close: boolean
+}
+
+const answer = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  { status, fields, body, close }: Answer,
+): void => {
+  const unread = !req.complete && hasBody(req)
+  if (unread || close) {
     fields.push('Connection', 'close')
     markLast(req)
   }
-  res.writeHead(refusal.status, fields)
+  res.writeHead(status, fields)
   if (!unread) {
     res.end(body)
     return
   }
-  res.write(body)
+  if (body !== undefined) res.write(body)
   endAfterBody(req, res)
 }
 

@@ -16,18 +16,25 @@ export type Relay = {
   begin(status: number, fields: (string | string[])[], length: number | undefined): void
   data(chunk: Buffer, source: Source): void
   end(): void
+  /** Ends an answer without an end of its own, such as an event stream: properly, and before long. */
+  leave(): void
   /** Ends the answer so that it cannot be taken for a whole one. */
   cut(): void
 }
 
 /**
  * Writes an answer to the client. A small body that has come whole goes out in one piece with its head. `unread` tells
- * whether the request's body is still on its way when the answer ends; `moved` is told of each step.
+ * whether the request's body is still on its way when the answer ends; `moved` is told of each step, `stalled` when the
+ * client does not take more for now.
  */
 export const createRelay = (
   req: IncomingMessage,
   res: ServerResponse,
-  on: { readonly unread: () => boolean; readonly moved: (bytes: number) => void },
+  on: {
+    readonly unread: () => boolean
+    readonly moved: (bytes: number) => void
+    readonly stalled: () => void
+  },
 ): Relay => {
   let begun = false
   let flushed = false
@@ -60,8 +67,8 @@ export const createRelay = (
       res.writeHead(status, fields)
       begun = true
       missing = length ?? Number.NaN
-      // A small body waits for its first bytes; what may be long in coming shows its head at once.
-      if (length === undefined || length > SMALL) process.nextTick(flush)
+      // What came with the head goes out with it; a head that came alone does not wait.
+      process.nextTick(flush)
     },
     data(chunk, source) {
       on.moved(chunk.length)
@@ -76,6 +83,7 @@ export const createRelay = (
       flushed = true
       if (res.write(chunk)) return
       source.pause()
+      on.stalled()
       res.once('drain', () => {
         on.moved(0)
         source.resume()
@@ -83,6 +91,13 @@ export const createRelay = (
     },
     end() {
       if (!res.writableEnded) finish()
+    },
+    leave() {
+      if (res.writableEnded) return
+      res.end()
+      // Whoever reads no more would never come to that end.
+      const timer = setTimeout(() => res.destroy(), LEAVE_MS).unref()
+      res.once('close', () => clearTimeout(timer))
     },
     cut() {
       // Without a length and without chunks a plain end would look like the whole (RFC 9112 §6.3).
@@ -93,3 +108,5 @@ export const createRelay = (
 }
 
 const SMALL = 16_384
+
+const LEAVE_MS = 5_000

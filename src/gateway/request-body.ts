@@ -3,15 +3,15 @@ import { Readable } from 'node:stream'
 
 /**
  * A request's body as a stream of its own: whoever sends it on may destroy it without touching the client's connection.
- * `begun` is called when the first bytes are wanted, `flowing` with each that pass. Fails when the client leaves.
+ * `begun` is called when the first bytes are wanted, `flowing` with how many each time that some pass, and may destroy it. Fails when the client leaves.
  */
 export const requestBody = (
   req: IncomingMessage,
-  { begun, flowing }: { readonly begun: () => void; readonly flowing: () => void },
+  { begun, flowing }: { readonly begun: () => void; readonly flowing: (bytes: number) => void },
 ): Readable => {
   let reading = false
   const pass = (chunk: Buffer) => {
-    flowing()
+    flowing(chunk.length)
     if (!body.push(chunk)) req.pause()
   }
   const end = () => body.push(null)

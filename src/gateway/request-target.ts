@@ -1,3 +1,4 @@
+import { routeKey } from '../config/route-pattern.ts'
 import { malformed, type Refusal } from './refusal.ts'
 
 /** What was asked for, split but not rewritten: `path + query` are the bytes that came. */
@@ -56,14 +57,6 @@ const split = (url: string, end: number, escapes: number): RequestTarget | Refus
   if (escapes & HIGH && !isUtf8(path)) return NOT_CANONICAL
   return { path, query, key: routeKey(path), encodedSlash: (escapes & ENCODED_SLASH) !== 0 }
 }
-
-/** A path as routes compare it: escapes undone byte by byte, `%2F` kept (in capitals), as it is no separator to all. */
-export const routeKey = (path: string): string =>
-  path.replace(/%([0-9a-f]{2})/gi, (triplet, hex: string) =>
-    hex.toLowerCase() === '2f'
-      ? triplet.toUpperCase()
-      : String.fromCharCode(Number.parseInt(hex, 16)),
-  )
 
 // What ends in a dot or a space is another name to some file systems.
 const isSegment = (url: string, start: number, end: number): boolean =>

@@ -1,9 +1,11 @@
-import type { Clock } from '../clock.ts'
 import type { Config, RouteSettings } from '../config/config.ts'
 import { protectedResources } from '../config/protected-resource.ts'
 import { createGuard, type Guard } from './challenge.ts'
+import { type Cors, createCors } from './cors.ts'
+import { createRewrite, type Rewrite } from './rewrite.ts'
 import { compileRoutes, type RouteTable } from './routes.ts'
-import { createUpstream, type Upstream } from './upstreams.ts'
+import { type WebSocketRules, webSocketRules } from './upgrade-place.ts'
+import type { Upstream, Upstreams } from './upstreams.ts'
 
 /** A route with everything worked out that can be before the first request. */
 export type Route = {
@@ -13,21 +15,25 @@ export type Route = {
   /** Undefined: public. */
   readonly guard: Guard | undefined
   readonly allowEncodedSlash: boolean
-  readonly websocket: boolean
+  /** Undefined: none pass. */
+  readonly websocket: WebSocketRules | undefined
+  /** What becomes of streams whose token has expired. */
+  readonly onExpiry: RouteSettings['onExpiry']
   /** The upstream sees the client's Host. */
   readonly keepHost: boolean
-  /** The path to send for a path that came; undefined where the prefix to strip is spelled in another way. */
-  rewrite(path: string): string | undefined
+  readonly rewrite: Rewrite
+  /** Seconds for the head of the response; undefined: as the upstream has it. */
+  readonly timeout: number | undefined
+  /** Bytes of a request's body. */
+  readonly maxBody: number
+  readonly cors: Cors | undefined
 }
 
 export const compileConfiguration = (
-  config: Pick<Config, 'issuer' | 'routes' | 'upstreams'>,
-  now: Clock,
+  config: Pick<Config, 'issuer' | 'routes'>,
+  upstreams: Pick<Upstreams, 'get'>,
 ): RouteTable<Route> => {
   const resources = protectedResources(config)
-  const upstreams = new Map(
-    [...config.upstreams].map(([name, settings]) => [name, createUpstream(settings, now)]),
-  )
   return compileRoutes(config.routes, (settings) => {
     const upstream = upstreams.get(settings.upstream)
     if (upstream === undefined) throw new Error(`no upstream is named ${settings.upstream}`)
@@ -40,18 +46,13 @@ export const compileConfiguration = (
       upstream,
       guard: resource && createGuard(settings, resource, config.issuer),
       allowEncodedSlash: settings.allowEncodedSlash,
-      websocket: settings.websocket,
+      websocket: webSocketRules(settings),
+      onExpiry: settings.onExpiry,
       keepHost: settings.upstreamHost === 'keep',
-      rewrite: rewriter(settings),
+      rewrite: createRewrite(settings),
+      timeout: settings.timeout,
+      maxBody: settings.maxBody ?? Number.POSITIVE_INFINITY,
+      cors: settings.cors && createCors(settings.cors, settings),
     }
   })
-}
-
-const rewriter = ({ stripPrefix }: RouteSettings): Route['rewrite'] => {
-  const prefix = stripPrefix?.replace(/\/$/, '') ?? ''
-  if (prefix === '') return (path) => path
-  return (path) => {
-    if (path === prefix) return '/'
-    return path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : undefined
-  }
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { pairs } from './deny-upgrade.ts'
 import { malformed, type Refusal, refusal } from './refusal.ts'
+import type { Offer } from './websocket-protocols.ts'
 
 /** Judges a client's opening handshake (RFC 6455 §4.2.1) as it arrived; `head` is what came behind it. Undefined: nothing is wrong. */
 export const handshakeProblem = (req: IncomingMessage, head: Buffer): Refusal | undefined => {
@@ -39,18 +40,27 @@ const CHECKS: readonly [(req: IncomingMessage, head: Buffer) => boolean, string]
   ],
 ]
 
-/** The request to the upstream: `fields` of the gateway, and of the client's handshake its own part (RFC 6455 §4.1). */
+/**
+ * The request to the upstream: `fields` of the gateway, and of the client's handshake its own part (RFC 6455 §4.1), with the
+ * subprotocols of `offer`, if there is one, in place of the client's.
+ */
 export const handshakeRequest = (
   req: IncomingMessage,
   fields: readonly string[],
+  offer?: Offer,
 ): readonly string[] => [
   ...[...pairs(fields)].filter(([name]) => !isHandshake(name)).flat(),
   'Connection',
   'Upgrade',
   'Upgrade',
   'websocket',
-  ...[...pairs(req.rawHeaders)].filter(([name]) => SENT.has(name.toLowerCase())).flat(),
+  ...[...pairs(req.rawHeaders)]
+    .filter(([name]) => SENT.has(name.toLowerCase()) && !(offer && isProtocol(name)))
+    .flat(),
+  ...(offer?.others === undefined ? [] : ['Sec-WebSocket-Protocol', offer.others]),
 ]
+
+const isProtocol = (name: string): boolean => name.toLowerCase() === 'sec-websocket-protocol'
 
 const isHandshake = (name: string): boolean =>
   /^(?:connection|upgrade|sec-websocket-.*)$/i.test(name)
@@ -68,14 +78,21 @@ export const isAgreed = (req: IncomingMessage, { headers }: IncomingMessage): bo
   /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.connection ?? '') &&
   headers['sec-websocket-accept'] === acceptOf(req)
 
-/** The client's own half of the answer. */
-export const handshakeAnswer = (req: IncomingMessage): readonly string[] => [
+/** The client's own half of the answer; with a subprotocol of `offer` when the upstream chose none. */
+export const handshakeAnswer = (
+  req: IncomingMessage,
+  { headers }: IncomingMessage,
+  offer?: Offer,
+): readonly string[] => [
   'Connection',
   'Upgrade',
   'Upgrade',
   'websocket',
   'Sec-WebSocket-Accept',
   acceptOf(req),
+  ...(offer?.answer === undefined || headers['sec-websocket-protocol'] !== undefined
+    ? []
+    : ['Sec-WebSocket-Protocol', offer.answer]),
 ]
 
 /** RFC 6455 §4.2.2: the protocol prescribes SHA-1; nothing secret depends on it. */

@@ -1,19 +1,27 @@
 import type { Duplex } from 'node:stream'
 import { answerPending, reset } from './deny-upgrade.ts'
+import type { Dial } from './dial.ts'
 import { malformed, type Refusal } from './refusal.ts'
 import { type Failure, TIMEOUT } from './upstream-failure.ts'
-import { startTimer } from './websocket-tunnel.ts'
+import type { Offer } from './websocket-protocols.ts'
+import { startTimer, type TunnelLimits } from './websocket-tunnel.ts'
 
 /** Where an upgrade goes and what it carries; built by the gateway after all its checks. */
 export type UpgradeTarget = {
   /** `http://host:port` or `https://host:port`, nothing after it. */
   readonly origin: string
+  /** How a connection to it is made; left out: by the origin alone. */
+  readonly dial?: Dial
   /** Path and query, base path included: sent byte for byte. */
   readonly path: string
   /** Flat list name, value. The handshake's own fields are left out of it and taken from the request. */
   readonly headers: readonly string[]
-  /** Seconds. `response` bounds the whole handshake; `idle`: no byte in either direction. */
+  /** Seconds. `response` bounds the whole handshake; `idle`: no byte of an answer that is none. */
   readonly timeout: { readonly connect: number; readonly response: number; readonly idle: number }
+  /** Of the tunnel; left out: `timeout.idle`, and no lifetime. */
+  readonly limits?: TunnelLimits
+  /** Stands for the client's subprotocols, where a token was among them. */
+  readonly offer?: Offer | undefined
 }
 
 /** What the gateway gives with each upgrade. */
@@ -24,6 +32,8 @@ export type UpgradeHooks = {
   readonly refuse: (refusal: Refusal) => void
   /** Another target to try, when one could not be reached and nothing was sent. Left out or undefined: there is none. */
   readonly retry?: (failure: Failure) => UpgradeTarget | undefined
+  /** It became a tunnel. */
+  readonly opened?: () => void
   /** Called once, when it is over for the client. */
   readonly done: (outcome: UpgradeOutcome) => void
 }
@@ -34,8 +44,10 @@ export type UpgradeOutcome = {
   readonly upgraded: boolean
   /** Bytes sent to the client after the head. */
   readonly bytes: number
-  /** The refusal's reason, `client.gone`, `upstream.cut`, `upstream.idle`, `idle` (of a tunnel), `ended`. */
+  /** The refusal's reason, `client.gone`, `upstream.cut`, `upstream.idle`; of a tunnel `idle`, `lifetime`, `ended` … */
   readonly error?: string
+  /** Of a tunnel without an error: who left first. */
+  readonly left?: 'client' | 'upstream'
 }
 
 /** The client's side of an upgrade: exactly one answer, and `done` when it is over. */
@@ -48,7 +60,7 @@ export type Reply = {
   /** Ends an answer that has begun, so that it cannot be taken for a whole one. */
   cut(error: string): void
   sent(bytes: number): void
-  finish(error?: string): void
+  finish(error?: string, left?: UpgradeOutcome['left']): void
 }
 
 /**
@@ -83,11 +95,17 @@ export const createReply = (
     socket.once('finish', () => finish())
     hooks.refuse(refusal)
   }
-  const finish = (why?: string) => {
+  const finish: Reply['finish'] = (why, left) => {
     if (finished) return
     finished = true
     error ??= why
-    hooks.done({ status, upgraded: status === 101, bytes, ...(error !== undefined && { error }) })
+    hooks.done({
+      status,
+      upgraded: status === 101,
+      bytes,
+      ...(error !== undefined && { error }),
+      ...(left !== undefined && { left }),
+    })
   }
   const early = () => refuse(EARLY)
   const leave = () => socket.destroy()

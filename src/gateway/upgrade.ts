@@ -1,9 +1,10 @@
+import { lookup } from 'node:dns'
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { describeError } from '../telemetry/describe-error.ts'
 import type { Log } from '../telemetry/log.ts'
 import { pairs, responseHead } from './deny-upgrade.ts'
+import { dialOf } from './dial.ts'
 import { refusal } from './refusal.ts'
 import { isRelayable, relayAnswer, withoutFraming } from './upgrade-answer.ts'
 import {
@@ -20,17 +21,25 @@ import {
   type UpgradeTarget,
 } from './upgrade-reply.ts'
 import {
+  CLOSING,
   CONNECT_TIMEOUT,
   CUT,
-  ENDED,
   type Failure,
   IDLE,
   isBrokenOff,
+  isUntrusted,
   MALFORMED,
   REFUSED,
   UNREACHABLE,
+  UNTRUSTED,
 } from './upstream-failure.ts'
-import { joinSockets, milliseconds, startTimer, type Tunnel } from './websocket-tunnel.ts'
+import {
+  GOING_AWAY,
+  joinSockets,
+  milliseconds,
+  startTimer,
+  type Tunnel,
+} from './websocket-tunnel.ts'
 
 type Library = Pick<typeof import('http-proxy-3'), 'createProxyServer'>
 
@@ -84,7 +93,7 @@ export const createUpgrader = ({ log }: { readonly log: Log }): Upgrader => {
     },
     async close() {
       const over = [...running.values()].map(({ promise }) => promise)
-      for (const tunnel of running.keys()) tunnel.end(1001, 'going away')
+      for (const tunnel of running.keys()) tunnel.end(GOING_AWAY, 'going away', CLOSING)
       await Promise.all(over)
     },
   }
@@ -128,7 +137,8 @@ const startUpgrade = (call: Call): Tunnel => {
   const fail = (error: unknown) => {
     if (!reply.waiting()) return
     const failure = failureOf(error)
-    if (failure === UNREACHABLE) call.log.warn('upgrade.failed', { error: describeError(error) })
+    if (failure === UNREACHABLE || failure === UNTRUSTED)
+      call.log.warn('upgrade.failed', { error: describeError(error) })
     reply.refuse(failure.refusal)
   }
   /** What throws in an event would end the process. */
@@ -144,10 +154,10 @@ const startUpgrade = (call: Call): Tunnel => {
   if (problem) reply.refuse(problem)
   else start(call.target)
   return {
-    end(code, reason) {
-      if (tunnel) tunnel.end(code, reason)
-      else if (reply.waiting()) reply.refuse(ENDED.refusal)
-      else if (request && !request.destroyed) reply.cut(ENDED.error)
+    end(code, reason, why) {
+      if (tunnel) tunnel.end(code, reason, why)
+      else if (reply.waiting()) reply.refuse(why.refusal)
+      else if (request && !request.destroyed) reply.cut(why.error)
     },
   }
 }
@@ -162,7 +172,8 @@ const dial = (
   { req, socket }: Call,
   target: UpgradeTarget,
 ): ClientRequest => {
-  const origin = new URL(target.origin)
+  const way = target.dial ?? dialOf(target.origin, undefined, lookup)
+  const origin = Object.assign(new URL(target.origin), { socketPath: way.socketPath })
   const blank: IncomingMessage = Object.create(req, {
     url: { value: '/' },
     headers: { value: { connection: 'Upgrade', upgrade: 'websocket' } },
@@ -175,7 +186,7 @@ const dial = (
     made.on('error', () => {})
     made.path = target.path
     for (const name of made.getHeaderNames()) made.removeHeader(name)
-    const fields = handshakeRequest(req, target.headers)
+    const fields = handshakeRequest(req, target.headers, target.offer)
     for (const [name, value] of pairs(fields)) made.appendHeader(name, value)
   })
   try {
@@ -183,8 +194,7 @@ const dial = (
       target: origin,
       toProxy: true,
       connectTimeout: milliseconds(target.timeout.connect),
-      // Node would take the name to verify from the Host field, which may be the client's.
-      ssl: { servername: isIP(origin.hostname.replace(/[[\]]/g, '')) ? '' : origin.hostname },
+      ssl: { ...way },
     })
     return takeOver(request)
   } catch (error) {
@@ -217,12 +227,15 @@ const openTunnel = (
   }
   const fields = withoutFraming(hooks.responseHeaders(101, response.rawHeaders))
   reply.begin(101)
-  socket.write(responseHead(101, [...handshakeAnswer(req), ...fields]))
+  socket.write(responseHead(101, [...handshakeAnswer(req, response, target.offer), ...fields]))
   if (first.length > 0) upstream.unshift(first)
-  return joinSockets(socket, upstream, target.timeout.idle, ({ bytes, error }) => {
+  const limits = target.limits ?? { idle: target.timeout.idle }
+  const tunnel = joinSockets(socket, upstream, limits, ({ bytes, error, left }) => {
     reply.sent(bytes)
-    reply.finish(error)
+    reply.finish(error, left)
   })
+  hooks.opened?.()
+  return tunnel
 }
 
 /** An answer other than 101 goes to the client as what it is: a response, after which the connection closes. */
@@ -257,6 +270,7 @@ const nextTarget = ({ hooks }: Call, reply: Reply, error: unknown): UpgradeTarge
 const failureOf = (error: unknown): Failure => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (code.startsWith('HPE_')) return MALFORMED
+  if (isUntrusted(code)) return UNTRUSTED
   return isBrokenOff(error) ? CUT : (FAILURES.get(code) ?? UNREACHABLE)
 }
 
@@ -265,7 +279,12 @@ const FAILURES = new Map([
   ['ECONNECT_TIMEOUT', CONNECT_TIMEOUT],
 ])
 
-const NOT_REACHED: ReadonlySet<Failure> = new Set([REFUSED, CONNECT_TIMEOUT, UNREACHABLE])
+const NOT_REACHED: ReadonlySet<Failure> = new Set([
+  REFUSED,
+  CONNECT_TIMEOUT,
+  UNREACHABLE,
+  UNTRUSTED,
+])
 
 const NOT_AGREED = refusal(
   502,

@@ -1,89 +1,90 @@
-import type { Clock } from '../clock.ts'
-import type { UpstreamSettings } from '../config/config.ts'
+import type { Config, UpstreamSettings } from '../config/config.ts'
+import { createBalance } from './balance.ts'
+import { createHealth, type Probe } from './health.ts'
 import { type Refusal, unavailable } from './refusal.ts'
+import { createSeat, type Seat, type Target, type TargetDeps } from './target.ts'
 
-/** One origin of an upstream. Whoever was given it by `pick` gives it back once, with `leave`. */
-export type Target = {
-  /** `http://10.0.0.4:9002`, without a path. */
-  readonly origin: string
-  /** Its authority, as in Host. */
-  readonly host: string
-  /** What its paths begin with; empty or `/base`. */
-  readonly base: string
-  readonly timeout: UpstreamSettings['timeout']
-  leave(): void
-  /** It could not be reached: the others come first for a while. */
-  unreachable(): void
-}
+export type { Target } from './target.ts'
 
 export type Upstream = {
   readonly name: string
   readonly timeout: UpstreamSettings['timeout']
-  /** The next target in turn that may be asked, not one of `tried`. A refusal when all are busy, undefined when none is left. */
-  pick(tried?: readonly Target[]): Target | Refusal | undefined
+  /**
+   * The next target that may be asked, not one of `tried`. A refusal when all are busy or unwell, undefined when none is
+   * left. `key`: whom it is for, where the upstream keeps one to a target.
+   */
+  pick(key: string, tried?: readonly Target[]): Target | Refusal | undefined
   readonly targets: readonly Target[]
 }
 
+export type Upstreams = {
+  get(name: string): Upstream | undefined
+  /** Starts the health checks; nothing waits for them. */
+  begin(probe: Probe): void
+  /** Ends them. */
+  close(): void
+}
+
+/** The pools of targets that a configuration names. */
+export const createUpstreams = (settings: Config['upstreams'], deps: TargetDeps): Upstreams => {
+  const pools = new Map(
+    Array.from(settings, ([name, each]) => [name, createPool(each, deps)] as const),
+  )
+  const seats = [...pools.values()].flatMap((pool) => pool.seats)
+  deps.tallies.keep(new Set(seats.map(({ tally }) => tally)))
+  const checks = [...settings].flatMap(([name, { health }]) =>
+    health === undefined ? [] : createHealth(health, pools.get(name)?.seats ?? []),
+  )
+  return {
+    get: (name) => pools.get(name)?.upstream,
+    begin(probe) {
+      for (const check of checks) check.begin(probe)
+    },
+    close() {
+      for (const check of checks) check.close()
+    },
+  }
+}
+
 /**
- * The pool of targets that a configuration names. Round robin; a target that refused a connection is asked last for
- * `EJECTED` seconds; each carries at most as many requests at a time as it may have connections.
+ * Of the targets that are well and have room the balance chooses. One that is left out for its failures is asked only while
+ * there is no other: with nobody to take its place, its requests are better tried than refused.
  */
-export const createUpstream = (settings: UpstreamSettings, now: Clock): Upstream => {
-  const seats = settings.targets.map((url) => createSeat(url, settings, now))
-  let turn = 0
+const createPool = (
+  settings: UpstreamSettings,
+  deps: TargetDeps,
+): { upstream: Upstream; seats: readonly Seat[] } => {
+  const load = { inFlight: 0 }
+  const seats = settings.targets.map((target) => createSeat(target, settings, load, deps))
+  const choose = createBalance(settings.balance, seats)
+  const most = settings.inFlight ?? Number.POSITIVE_INFINITY
+  const isSpare = (seat: Seat) => seat.isWell && seat.isFree()
+  const isReady = (seat: Seat) => isSpare(seat) && seat.isOpen()
+
+  const pickOther = (key: string, tried: readonly Target[]) => {
+    const left = seats.filter(({ target }) => !tried.includes(target))
+    if (left.length === 0) return undefined
+    const among = (fits: (seat: Seat) => boolean) =>
+      choose(key, (seat) => left.includes(seat) && fits(seat))
+    return (among(isReady) ?? among(isSpare))?.take() ?? refusalFor(left)
+  }
   return {
-    name: settings.name,
-    timeout: settings.timeout,
-    targets: seats.map(({ target }) => target),
-    pick(tried = NONE) {
-      turn = (turn + 1) % seats.length
-      let spare: Seat | undefined
-      let left = 0
-      for (let step = 0; step < seats.length; step++) {
-        const seat = seats[(turn + step) % seats.length]
-        if (seat === undefined || tried.includes(seat.target)) continue
-        left += 1
-        if (!seat.isFree()) continue
-        if (seat.isUp()) return seat.take()
-        spare ??= seat
-      }
-      return left === 0 ? undefined : (spare?.take() ?? BUSY)
+    seats,
+    upstream: {
+      name: settings.name,
+      timeout: settings.timeout,
+      targets: seats.map(({ target }) => target),
+      pick(key, tried) {
+        if (tried !== undefined) return pickOther(key, tried)
+        if (load.inFlight >= most) return BUSY
+        return (choose(key, isReady) ?? choose(key, isSpare))?.take() ?? refusalFor(seats)
+      },
     },
   }
 }
 
-/** Seconds. Short, because a target that restarts is wanted back at once. */
-const EJECTED = 1
-
-const NONE: readonly Target[] = []
-
-type Seat = { readonly target: Target; isFree(): boolean; isUp(): boolean; take(): Target }
-
-const createSeat = (url: string, { timeout, connections }: UpstreamSettings, now: Clock): Seat => {
-  const { origin, host, pathname } = new URL(url)
-  let inFlight = 0
-  let downUntil = 0
-  const target: Target = {
-    origin,
-    host,
-    base: pathname.replace(/\/$/, ''),
-    timeout,
-    leave() {
-      inFlight -= 1
-    },
-    unreachable() {
-      downUntil = now() + EJECTED
-    },
-  }
-  return {
-    target,
-    isFree: () => inFlight < connections,
-    isUp: () => downUntil === 0 || downUntil <= now(),
-    take() {
-      inFlight += 1
-      return target
-    },
-  }
-}
+const refusalFor = (seats: readonly Seat[]): Refusal =>
+  seats.some(({ isWell }) => isWell) ? BUSY : UNWELL
 
 const BUSY = unavailable('The upstream has as many requests as it may have', 'upstream.busy')
+const UNWELL = unavailable('The upstream is not well', 'upstream.unwell')

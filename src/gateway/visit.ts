@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Peer } from '../peer.ts'
 import type { AccessToken } from '../store/tokens.ts'
 import type { Exchange } from '../telemetry/exchange.ts'
+import { requestId } from '../telemetry/request-id.ts'
 import type { Place } from './place.ts'
+import { type Verdict, verdictFields } from './verdict.ts'
 
 /** What is noted of a request while it is here, for its one line in the end. */
 export type Visit = {
@@ -14,17 +16,32 @@ export type Visit = {
   place: Place | undefined
   token: AccessToken | undefined
   refusal: string | undefined
+  verdict: Verdict | undefined
   error: string | undefined
   /** Of the answer's body. */
   bytes: number
 }
+
+export const openVisit = (req: IncomingMessage, peer: Peer, started: number): Visit => ({
+  id: requestId(req, peer.trusted),
+  req,
+  peer,
+  started,
+  place: undefined,
+  token: undefined,
+  refusal: undefined,
+  verdict: undefined,
+  error: undefined,
+  bytes: 0,
+})
 
 /** Formats it, when it is over. `status` 0: nobody was there to be answered. */
 export const exchangeOf = (
   visit: Visit,
   { status, now, upgraded }: { status: number; now: number; upgraded?: boolean },
 ): Exchange => {
-  const { id, req, peer, started, place, token, refusal, error, bytes } = visit
+  const { id, req, peer, started, place, refusal, verdict, error, bytes } = visit
+  const token = visit.token ?? verdict?.token
   const exchange: { -readonly [Key in keyof Exchange]: Exchange[Key] } = {
     id,
     method: req.method ?? '',
@@ -44,6 +61,7 @@ export const exchangeOf = (
     exchange.grant_id = token.grant_id
   }
   if (refusal !== undefined) exchange.refusal = refusal
+  if (verdict !== undefined) Object.assign(exchange, verdictFields(verdict, started))
   if (error !== undefined) exchange.error = error
   if (upgraded) exchange.upgraded = true
   return exchange

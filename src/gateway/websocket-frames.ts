@@ -2,6 +2,8 @@
 export type FrameTracker = {
   /** No frame is begun: another one may be put here. */
   atBoundary(): boolean
+  /** A close frame has begun (§5.5.1). */
+  closing(): boolean
   /** Follows `chunk` and returns how many of its bytes were followed: all, or with `stop` those up to the next boundary. */
   follow(chunk: Buffer, stop?: boolean): number
 }
@@ -10,9 +12,11 @@ export type FrameTracker = {
 export const createFrameTracker = (): FrameTracker => {
   const head: number[] = []
   let payload = 0
+  let closing = false
   const atBoundary = () => payload === 0 && head.length === 0
   return {
     atBoundary,
+    closing: () => closing,
     follow(chunk, stop = false) {
       let at = 0
       while (at < chunk.length) {
@@ -25,6 +29,7 @@ export const createFrameTracker = (): FrameTracker => {
           at += 1
           if (head.length === headLength(head[1])) {
             payload = payloadLength(head)
+            closing ||= ((head[0] ?? 0) & OPCODE) === CLOSE
             head.length = 0
           }
         }
@@ -57,6 +62,8 @@ const EXTENDED = new Map([
 ])
 
 const MASKED = 0x80
+const OPCODE = 0x0f
+const CLOSE = 0x08
 
 /**
  * A close frame (RFC 6455 §5.5.1). `reason` is cut, between characters, to the 123 bytes that a control frame has for it.

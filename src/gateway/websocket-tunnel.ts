@@ -1,42 +1,64 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { reset } from './deny-upgrade.ts'
+import { CUT, type Failure, LIFETIME, TUNNEL_IDLE } from './upstream-failure.ts'
 import { closeFrame, createFrameTracker } from './websocket-frames.ts'
 
 /** A running upgrade, from the first moment. */
 export type Tunnel = {
-  /** Ends it: a close frame (RFC 6455 §7.4) at the next frame boundary, then both sockets after a short limit. */
-  end(code: number, reason: string): void
+  /**
+   * Ends it: a close frame (RFC 6455 §7.4) at the next frame boundary, then both sockets after a short limit. `why` is
+   * noted, and what a client is told that has no answer yet.
+   */
+  end(code: number, reason: string, why: Failure): void
+}
+
+/** Seconds: without a byte in either direction, and in all. */
+export type TunnelLimits = { readonly idle: number; readonly lifetime?: number | undefined }
+
+export type TunnelOutcome = {
+  /** To the client. */
+  readonly bytes: number
+  readonly error?: string
+  /** Who left first, where nothing else was the reason. */
+  readonly left?: 'client' | 'upstream'
 }
 
 /**
  * Joins two upgraded sockets: bytes as they come, each side waiting for the other. Leaves no socket behind: when one side
- * goes the other follows, and `idle` seconds without a byte end both. `over` is told once, when both are closed.
+ * goes the other follows, and a limit ends both. `over` is told once, when both are closed.
  */
 export const joinSockets = (
   client: Duplex,
   upstream: Duplex,
-  idle: number,
-  over: (outcome: { bytes: number; error?: string }) => void,
+  { idle, lifetime }: TunnelLimits,
+  over: (outcome: TunnelOutcome) => void,
 ): Tunnel => {
   let bytes = 0
   let error: string | undefined
+  let left: 'client' | 'upstream' | undefined
   let ending = false
   let open = 2
-  let patience = startTimer(idle, () => {
-    error ??= 'idle'
-    end(1001, 'idle for too long')
-  })
+  let patience = startTimer(idle, () => end(GOING_AWAY, 'idle for too long', TUNNEL_IDLE))
+  const life =
+    lifetime === undefined
+      ? undefined
+      : startTimer(lifetime, () => end(GOING_AWAY, 'open for as long as it may be', LIFETIME))
   const active = () => {
     if (!ending) patience.refresh()
   }
-  const down = createLane(upstream, client, active, (count) => {
+  const leave = (name: 'client' | 'upstream') => () => {
+    left ??= name
+  }
+  const down = createLane(upstream, client, { active, closing: leave('upstream') }, (count) => {
     bytes += count
   })
-  const up = createLane(client, upstream, active, () => {})
+  const up = createLane(client, upstream, { active, closing: leave('client') }, () => {})
 
-  const end = (code: number, reason: string) => {
+  const end = (code: number, reason: string, why: Failure) => {
     if (ending) return
     ending = true
+    if (left === undefined) error ??= why.error
     hurry(CLOSE_SECONDS)
     // From here on nothing of the client's reaches the upstream, not even the rest of a frame.
     if (up.atBoundary() && upstream.writable) upstream.write(closeFrame(code, reason, true))
@@ -55,27 +77,35 @@ export const joinSockets = (
   }
 
   const sides = [
-    { from: upstream, lane: down, to: client },
-    { from: client, lane: up, to: upstream },
-  ]
-  for (const { from, lane, to } of sides) {
+    { name: 'upstream', from: upstream, lane: down, to: client },
+    { name: 'client', from: client, lane: up, to: upstream },
+  ] as const
+  for (const { name, from, lane, to } of sides) {
+    // Finds out that a silent peer is gone.
+    if (from instanceof Socket) from.setKeepAlive(true, KEEP_ALIVE_MS)
     from.on('end', () => {
+      left ??= name
       lane.stop()
       to.end()
       if (!ending) hurry(Math.min(idle, HALF_CLOSED_SECONDS))
     })
     from.on('close', () => {
+      left ??= name
       if (from.readableEnded) to.end()
       else to.destroy()
       open -= 1
       if (open > 0) return
       clearTimeout(patience)
-      over({ bytes, ...(error === undefined ? {} : { error }) })
+      clearTimeout(life)
+      over({ bytes, ...(error === undefined ? { left } : { error }) })
     })
   }
-  client.on('error', () => upstream.destroy())
+  client.on('error', () => {
+    left ??= 'client'
+    upstream.destroy()
+  })
   upstream.on('error', () => {
-    error ??= 'upstream.cut'
+    if (left === undefined) error ??= CUT.error
     reset(client)
   })
   return { end }
@@ -93,7 +123,7 @@ type Lane = {
 const createLane = (
   from: Duplex,
   to: Duplex,
-  active: () => void,
+  on: { readonly active: () => void; readonly closing: () => void },
   sent: (bytes: number) => void,
 ): Lane => {
   const frames = createFrameTracker()
@@ -112,13 +142,14 @@ const createLane = (
     atBoundary?.()
   }
   from.on('data', (chunk: Buffer) => {
-    active()
+    on.active()
     if (stopped) return
     write(chunk.subarray(0, frames.follow(chunk, atBoundary !== undefined)))
+    if (frames.closing()) on.closing()
     if (atBoundary && frames.atBoundary()) finish()
   })
   to.on('drain', () => {
-    active()
+    on.active()
     from.resume()
   })
   return {
@@ -137,6 +168,11 @@ export const startTimer = (seconds: number, expired: () => void): NodeJS.Timeout
 
 /** At most what a timer of Node can wait for: it takes anything longer for 1 ms. */
 export const milliseconds = (seconds: number): number => Math.min(seconds * 1000, 2 ** 31 - 1)
+
+/** RFC 6455 §7.4.1; 1000 would tell many a client not to come again. */
+export const GOING_AWAY = 1001
+
+const KEEP_ALIVE_MS = 60_000
 
 /** How long the two sides have to take their leave once they were told to. */
 const CLOSE_SECONDS = 5

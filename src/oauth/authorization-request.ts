@@ -9,6 +9,7 @@ import {
 import type { Parameters } from './parameters.ts'
 import { readChallenge } from './pkce.ts'
 import { isRegistered } from './redirect-uri.ts'
+import { redirectUriDifference } from './redirect-uri-difference.ts'
 import { requestedResource } from './resource.ts'
 import type { Room } from './room.ts'
 import { requestedScope } from './scope.ts'
@@ -45,7 +46,8 @@ export type TrustedReply = {
  */
 export const readTrustedReply = async (
   parameters: Parameters,
-  room: Pick<Room, 'stores'>,
+  room: Pick<Room, 'stores' | 'log'>,
+  request_id: string,
 ): Promise<TrustedReply> => {
   const client = await namedClient(parameters, room)
   if (parameters.flawed('redirect_uri'))
@@ -55,6 +57,11 @@ export const readTrustedReply = async (
   if (
     !isRegistered(redirect_uri, { redirect_uris: client.redirect_uris, public: isPublic(client) })
   ) {
+    // Only here: what is registered is not for whoever asks.
+    const difference = redirectUriDifference(redirect_uri, client.redirect_uris)
+    const { client_id } = client
+    const reason = 'redirect_uri'
+    room.log.audit('authorization.refused', { request_id, client_id, reason, ...difference })
     throw invalidRequest(
       'redirect_uri is not one that this application registered, character by character',
     )

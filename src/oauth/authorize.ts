@@ -15,7 +15,7 @@ import { currentPerson } from './session.ts'
 export const authorize =
   (room: Room): Handler =>
   async (ctx, parameters) => {
-    const reply = await readTrustedReply(parameters, room)
+    const reply = await readTrustedReply(parameters, room, String(ctx.state.request_id))
     try {
       const request = readAuthorizationRequest(parameters, reply, room)
       const detour = cookielessPost(ctx)

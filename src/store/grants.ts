@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { endMessage } from './ended.ts'
+import { afterlife, type EndNote } from './gone.ts'
 import type { Secrets } from './secrets.ts'
 import type { Store, Write } from './store.ts'
 
@@ -43,6 +44,8 @@ export type Grants = {
   find(id: string): Promise<Grant | undefined>
   /** Deletes it and tells every process: its tokens are refused everywhere from then on. */
   end(id: string, reason: string): Promise<void>
+  /** When and why one ended, for as long as a token under it is remembered. */
+  endOf(id: string): Promise<Pick<EndNote, 'at' | 'reason'> | undefined>
   /** Ends every grant to a client; resolves to how many. */
   endAllOfClient(client_id: string, reason: string): Promise<number>
   /** Ends every grant by a resource owner; resolves to how many. */
@@ -75,6 +78,13 @@ export const createGrants = (deps: GrantDeps): Grants => {
     return count
   }
 
+  const note = (id: string, reason: string): Write => {
+    const at = clock()
+    const life = deps.tokenLife()
+    const expires = (at + life + afterlife(life)) * 1000
+    return { op: 'set', key: endKey(id), value: JSON.stringify({ at, reason }), expires }
+  }
+
   return {
     begin: (grant) => ({ id: deps.secrets.id(), ...grant, redeemed: false }),
     write: (grant) => ({
@@ -87,8 +97,13 @@ export const createGrants = (deps: GrantDeps): Grants => {
       return grant !== undefined && grant.expires > clock() ? grant : undefined
     },
     async end(id, reason) {
-      await store.batch([{ op: 'delete', key: grantKey(id) }], [endMessage({ grant_id: id })])
+      const writes: readonly Write[] = [{ op: 'delete', key: grantKey(id) }, note(id, reason)]
+      await store.batch(writes, [endMessage({ grant_id: id })])
       log.audit('grant.ended', { grant_id: id, reason })
+    },
+    async endOf(id) {
+      const row = await store.get(endKey(id))
+      return row === undefined ? undefined : JSON.parse(row)
     },
     async endAllOfClient(client_id, reason) {
       const count = await endAll(`grants:client:${client_id}`, { client_id })
@@ -104,6 +119,7 @@ export const createGrants = (deps: GrantDeps): Grants => {
 }
 
 export const grantKey = (id: string): string => `grant:${id}`
+const endKey = (id: string): string => `grant-end:${id}`
 
 /** What is written of a grant, until `until` (seconds). The text is what a swap compares. */
 export const grantRow = (grant: Grant, until: number) => ({

@@ -28,6 +28,20 @@ export const keptSecret = (file: string): string => {
   }
 }
 
+/** The secret in `file`, where it is there. Throws StoreRefused when it cannot be read. */
+export const readSecret = (file: string): string | undefined => {
+  try {
+    return read(file)
+  } catch (cause) {
+    if (cause instanceof StoreRefused) throw cause
+    throw new StoreRefused(
+      `${file}: cannot be read (${codeOf(cause)})`,
+      'Run this as the user that the gateway runs as.',
+      { cause },
+    )
+  }
+}
+
 const read = (file: string): string | undefined => {
   try {
     const text = readFileSync(file, 'utf8').trim()

@@ -8,6 +8,7 @@ import { type Codes, createCodes } from './codes.ts'
 import { type Consents, createConsents } from './consents.ts'
 import { createGrants, type Grants } from './grants.ts'
 import { keptSecret } from './kept-secret.ts'
+import { createLives, type Lives } from './lives.ts'
 import { memoryStore } from './memory.ts'
 import { createPasswords, type Passwords } from './passwords.ts'
 import { createTokenReader } from './read-token.ts'
@@ -22,6 +23,7 @@ export type Stores = {
   readonly store: Store
   readonly secrets: Secrets
   readonly tokens: AccessTokens
+  readonly lives: Lives
   readonly refreshTokens: RefreshTokens
   readonly codes: Codes
   readonly grants: Grants
@@ -55,9 +57,9 @@ export const openStores = async (
   const accounts = createAccounts(config.accounts)
   const grants = createGrants({ store, secrets, clock, log, tokenLife })
   const scopes = () => config.scopes
+  const read = createTokenReader({ store, grants, clients, accounts, clock, scopes })
   const tokens = createAccessTokens({
-    ...{ store, secrets, clock, log },
-    read: createTokenReader({ store, grants, clients, accounts, clock, scopes }),
+    ...{ store, secrets, clock, log, read },
     lifetimes: () => config.tokens,
     maximum: config.limits.cachedTokens,
   })
@@ -68,6 +70,7 @@ export const openStores = async (
     ...{ store, secrets, tokens, grants, clients, accounts, sessions },
     codes: createCodes({ store, secrets, clock, tokenLife }),
     refreshTokens: createRefreshTokens({ store, secrets, grants, clock, tokenLife }),
+    lives: createLives({ store, read, grants, clients, accounts, clock }),
     consents: createConsents({ store, clock }),
     passwords: createPasswords(() =>
       config.accounts.find(({ password }) => password.startsWith('$')),

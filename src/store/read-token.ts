@@ -1,13 +1,14 @@
 import type { Clock } from '../clock.ts'
 import type { Accounts } from './accounts.ts'
 import type { Clients } from './clients.ts'
+import type { EndNote, Found } from './gone.ts'
 import type { Grants } from './grants.ts'
 import type { Store } from './store.ts'
-import { type AccessToken, type Refusal, tokenKey } from './tokens.ts'
+import { type AccessToken, type StoredToken, tokenKey } from './tokens.ts'
 
 type ReadDeps = {
   readonly store: Store
-  readonly grants: Pick<Grants, 'find'>
+  readonly grants: Pick<Grants, 'find' | 'endOf'>
   readonly clients: Pick<Clients, 'find'>
   readonly accounts: Pick<Accounts, 'findBySub'>
   readonly clock: Clock
@@ -18,20 +19,35 @@ type ReadDeps = {
 /** A token is good only while its grant, its client and its account are. */
 export const createTokenReader =
   (deps: ReadDeps) =>
-  async (id: string): Promise<AccessToken | Refusal> => {
+  async (id: string): Promise<Found> => {
     const row = await deps.store.get(tokenKey(id))
-    if (row === undefined) return 'unknown'
-    const token: AccessToken = JSON.parse(row)
-    if (token.exp <= deps.clock()) return 'expired'
-    const owners = await Promise.all([
+    if (row === undefined) return UNKNOWN
+    const { ended, ...token }: StoredToken = JSON.parse(row)
+    if (ended !== undefined) {
+      return { refusal: 'revoked', token, ended: { what: 'token', at: ended } }
+    }
+    if (token.exp <= deps.clock()) return { refusal: 'expired', token }
+    const [grant, client, account] = await Promise.all([
       deps.grants.find(token.grant_id),
       deps.clients.find(token.client_id),
       isOwnOf(token) || deps.accounts.findBySub(token.sub),
     ])
-    if (owners.includes(undefined)) return 'revoked'
+    if (client === undefined) return revoked(token, { what: 'client' })
+    if (account === undefined) return revoked(token, { what: 'account' })
+    if (grant === undefined) {
+      return revoked(token, { what: 'grant', ...(await deps.grants.endOf(token.grant_id)) })
+    }
     const scope = token.scope.filter((name) => deps.scopes().has(name))
     return Object.freeze({ ...token, scope: Object.freeze(scope) })
   }
+
+const UNKNOWN: Found = { refusal: 'unknown' }
+
+const revoked = (token: AccessToken, ended: EndNote): Found => ({
+  refusal: 'revoked',
+  token,
+  ended,
+})
 
 // A client's own token has no account behind it.
 const isOwnOf = (token: AccessToken): true | undefined =>

@@ -1,6 +1,4 @@
-import type { AccessToken, Refusal } from './tokens.ts'
-
-type Found = AccessToken | Refusal
+import { type Found, isGone } from './gone.ts'
 
 /** Reads of tokens that are not cached: one a token at a time, and none that an end has overtaken. */
 export type TokenReads = {
@@ -57,7 +55,7 @@ export const createTokenReads = (read: (id: string) => Promise<Found>): TokenRea
 // A refusal cannot be overtaken: nothing that ended comes back. Only ends of what this token hangs on matter, so that
 // a busy channel never keeps a read from coming to its end.
 const overtaken = (id: string, found: Found, ended: ReadonlySet<string>): boolean =>
-  typeof found !== 'string' &&
+  !isGone(found) &&
   (ended.has(`token ${id}`) ||
     ended.has(`grant_id ${found.grant_id}`) ||
     ended.has(`client_id ${found.client_id}`) ||

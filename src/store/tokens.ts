@@ -3,9 +3,10 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { endMessage, readEnd } from './ended.ts'
+import { afterlife, type EndNote, type Found, type Gone, isGone } from './gone.ts'
 import { createHandles, type Handle, namesOf } from './handles.ts'
 import { createListeners } from './listeners.ts'
-import type { Secrets } from './secrets.ts'
+import { digest, type Secrets } from './secrets.ts'
 import { MISSED, type Store, StoreUnavailable, type Write } from './store.ts'
 import { createTokenReads } from './token-reads.ts'
 
@@ -21,6 +22,9 @@ export type AccessToken = {
   readonly iat: number
   readonly exp: number
 }
+
+/** As it is written. A token that was revoked by itself says when, and stays for a while, so that it can be told why. */
+export type StoredToken = AccessToken & { readonly ended?: number }
 
 /** `malformed`: no token of our shape; `foreign`: of our shape, not minted here. */
 export type Refusal = 'malformed' | 'foreign' | 'unknown' | 'expired' | 'revoked'
@@ -42,6 +46,10 @@ export type AccessTokens = {
    * Rejects with StoreUnavailable when nobody can tell.
    */
   find(value: string): AccessToken | Refusal | Promise<AccessToken | Refusal>
+  /** What memory holds of a token that `find` has just refused. For the log. */
+  why(value: string): Gone | undefined
+  /** The same question, read anew from the store; for operators. Rejects with StoreUnavailable. */
+  inspect(value: string): Promise<Found>
   /** Ends this token only, here and in every process. What we did not mint is no one's: nothing happens. */
   revoke(value: string): Promise<void>
   /** Hears of every end, from any process. Returns the way to stop. */
@@ -61,7 +69,7 @@ type TokenDeps = {
   readonly store: Store
   readonly secrets: Pick<Secrets, 'mint' | 'minted' | 'shaped'>
   /** Reads a token and everything that it hangs on, from the store. */
-  readonly read: (id: string) => Promise<AccessToken | Refusal>
+  readonly read: (id: string) => Promise<Found>
   readonly clock: Clock
   readonly log: Log
   /** `cache` and `graceWithoutStore`, in seconds, as they are now. */
@@ -88,7 +96,7 @@ type Entry = {
   until: number
 }
 
-type Miss = { readonly refusal: Refusal; readonly from: number; readonly until: number }
+type Miss = { readonly gone: Gone; readonly from: number; readonly until: number }
 
 export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
   const { store, secrets, clock } = deps
@@ -127,7 +135,7 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
     const miss = misses.get(id)
     if (miss === undefined || now >= miss.until || now < miss.from) return load(id)
     counts.negative += 1
-    return miss.refusal
+    return miss.gone.refusal
   }
 
   const recheck = (id: string, entry: Entry) => {
@@ -150,10 +158,11 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
 
   const load = async (id: string): Promise<AccessToken | Refusal> => {
     counts.misses += 1
-    return reads.read(id, (found) => {
+    const loaded = await reads.read(id, (found) => {
       contact = clock()
-      return typeof found === 'string' ? rememberMiss(id, found) : remember(id, found)
+      return isGone(found) ? rememberMiss(id, found) : remember(id, found)
     })
+    return isGone(loaded) ? loaded.refusal : loaded
   }
 
   const remember = (id: string, token: AccessToken): AccessToken => {
@@ -175,11 +184,11 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
     return token
   }
 
-  const rememberMiss = (id: string, refusal: Refusal): Refusal => {
+  const rememberMiss = (id: string, gone: Gone): Gone => {
     const from = clock()
-    misses.set(id, { refusal, from, until: from + MISS_LIFE })
+    misses.set(id, { gone, from, until: from + MISS_LIFE })
     cache.delete(id)
-    return refusal
+    return gone
   }
 
   const end = (ended: Ended): void => {
@@ -214,10 +223,25 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
       const token: AccessToken = Object.freeze({ id, ...parts })
       return { value, token, write: tokenWrite(token) }
     },
+    why(value) {
+      const id = digest(value)
+      const entry = cache.peek(id)
+      return entry === undefined ? misses.peek(id)?.gone : goneOf(entry)
+    },
+    async inspect(value) {
+      if (secrets.minted('access-token', value)) return deps.read(digest(value))
+      return { refusal: secrets.shaped('access-token', value) ? 'foreign' : 'malformed' }
+    },
     async revoke(value) {
       if (!secrets.minted('access-token', value)) return
-      const id = hash('sha256', value, 'base64url')
-      await store.batch([{ op: 'delete', key: tokenKey(id) }], [endMessage({ token: id })])
+      const id = digest(value)
+      // Not read for this: nothing may stand before an end. Whoever revokes has just looked it up.
+      const known = cache.peek(id)?.token
+      const write: Write =
+        known === undefined
+          ? { op: 'delete', key: tokenKey(id) }
+          : tokenWrite({ ...known, ended: clock() })
+      await store.batch([write], [endMessage({ token: id })])
     },
     onEnded: listeners.add,
     stats: () => ({ size: cache.size, ...counts, coalesced: reads.coalesced() }),
@@ -226,12 +250,24 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
 
 export const tokenKey = (id: string): string => `access-token:${id}`
 
-const tokenWrite = (token: AccessToken): Write => ({
+const tokenWrite = (token: StoredToken): Write => ({
   op: 'set',
   key: tokenKey(token.id),
   value: JSON.stringify(token),
-  expires: token.exp * 1000,
+  expires: (token.exp + afterlife(token.exp - token.iat)) * 1000,
 })
+
+const goneOf = (entry: Entry): Gone => ({
+  refusal: isLive(entry) ? 'expired' : 'revoked',
+  token: entry.token,
+  ...(isLive(entry) ? {} : { ended: { what: endedPart(entry) } }),
+})
+
+const endedPart = ({ live, grant, client }: Entry): EndNote['what'] => {
+  if (!live) return 'token'
+  if (!grant.live) return 'grant'
+  return client.live ? 'account' : 'client'
+}
 
 const isLive = ({ live, grant, client, account }: Entry): boolean =>
   live && grant.live && client.live && account.live

@@ -16,6 +16,12 @@ export type Exchange = {
   readonly grant_id?: string
   /** Why the request was refused (`expired`, `insufficient_scope` …). */
   readonly refusal?: string
+  /** Separated by spaces: what the route asks for and the token has not. */
+  readonly missing_scope?: string
+  /** Seconds since the refused token's expiry. */
+  readonly expired_for?: number
+  /** What a revoked token hung on that is no more (`grant: refresh token replayed`), as far as it is known. */
+  readonly ended?: string
   /** What failed on the way (`upstream.refused`, `upstream.cut`, `client.gone` …). */
   readonly error?: string
   readonly upgraded?: boolean

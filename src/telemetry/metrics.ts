@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
 import type { Exchange } from './exchange.ts'
+import { createHistogram, type Histogram, histogramValues, observeSeconds } from './histogram.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -15,17 +16,25 @@ export type Metrics = {
   gauge(name: string, help: string, read: () => number): void
   /** A counter kept elsewhere, read when it is asked for. */
   counter(name: string, help: string, read: () => number): void
+  /** The same with labels, of which there must be a bounded number. */
+  series(name: string, help: string, type: Reading['type'], read: () => readonly Labelled[]): void
+  histogram(name: string, help: string, read: () => readonly LabelledHistogram[]): void
   exposition(): Promise<{ readonly contentType: string; readonly text: string }>
 }
-
-/** Upper bounds of the duration buckets, in seconds. */
-const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 export const createMetrics = (): Metrics => {
   const requests = new Map<string, { labels: Labels; count: number }>()
   const durations = new Map<string, Histogram>()
   const events = new Map<string, number>()
   const read: Reading[] = []
+  const histograms: HistogramReading[] = [
+    {
+      name: 'portcullis_request_seconds',
+      help: 'Seconds from the request head to the end of the answer, by route; WebSockets apart',
+      value: () =>
+        Array.from(durations, ([route, histogram]) => ({ labels: { route }, histogram })),
+    },
+  ]
   let registry: Promise<Registry> | undefined
 
   return {
@@ -41,10 +50,19 @@ export const createMetrics = (): Metrics => {
     event(name) {
       events.set(name, (events.get(name) ?? 0) + 1)
     },
-    gauge: (name, help, value) => void read.push({ name, help, type: 'gauge', value }),
-    counter: (name, help, value) => void read.push({ name, help, type: 'counter', value }),
+    gauge: (name, help, value) =>
+      void read.push({ name, help, type: 'gauge', value: () => [{ labels: {}, value: value() }] }),
+    counter: (name, help, value) =>
+      void read.push({
+        name,
+        help,
+        type: 'counter',
+        value: () => [{ labels: {}, value: value() }],
+      }),
+    series: (name, help, type, value) => void read.push({ name, help, type, value }),
+    histogram: (name, help, value) => void histograms.push({ name, help, value }),
     async exposition() {
-      registry ??= expose({ requests, durations, events, read })
+      registry ??= expose({ requests, histograms, events, read })
       const known = await registry
       return { contentType: known.contentType, text: await known.metrics() }
     },
@@ -57,36 +75,40 @@ const NO_ROUTE = '-'
 const statusClass = (status: number): string =>
   status === 0 ? 'aborted' : status === 503 ? '503' : `${Math.trunc(status / 100)}xx`
 
+type Labelled = { readonly labels: Labels; readonly value: number }
+type LabelledHistogram = { readonly labels: Labels; readonly histogram: Histogram }
+
 type Reading = {
   readonly name: string
   readonly help: string
   readonly type: 'gauge' | 'counter'
-  readonly value: () => number
+  readonly value: () => readonly Labelled[]
 }
 
-type Histogram = { readonly buckets: number[]; sum: number; count: number }
+type HistogramReading = {
+  readonly name: string
+  readonly help: string
+  readonly value: () => readonly LabelledHistogram[]
+}
 
 const observe = (durations: Map<string, Histogram>, route: string, seconds: number): void => {
   let histogram = durations.get(route)
   if (!histogram) {
-    histogram = { buckets: BUCKETS.map(() => 0), sum: 0, count: 0 }
+    histogram = createHistogram()
     durations.set(route, histogram)
   }
-  histogram.sum += seconds
-  histogram.count += 1
-  const index = BUCKETS.findIndex((bound) => seconds <= bound)
-  if (index >= 0) histogram.buckets[index] = (histogram.buckets[index] ?? 0) + 1
+  observeSeconds(histogram, seconds)
 }
 
 type Counted = {
   readonly requests: Map<string, { labels: Labels; count: number }>
-  readonly durations: Map<string, Histogram>
+  readonly histograms: readonly HistogramReading[]
   readonly events: Map<string, number>
   readonly read: readonly Reading[]
 }
 
 const expose = async (counted: Counted): Promise<Registry> => {
-  const { Registry, collectDefaultMetrics, Counter, Gauge } = await import('prom-client')
+  const { Registry, collectDefaultMetrics, Counter } = await import('prom-client')
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
@@ -110,59 +132,22 @@ const expose = async (counted: Counted): Promise<Registry> => {
       for (const [event, count] of counted.events) this.inc({ event }, count)
     },
   })
-  // prom-client cannot take a histogram that was counted elsewhere: it is written in the registry's own format.
-  registry.registerMetric(durationMetric(counted.durations))
-  for (const { name, help, type, value } of counted.read) {
-    if (type === 'gauge')
-      new Gauge({
-        name,
-        help,
-        registers,
-        collect() {
-          this.set(value())
-        },
-      })
-    else
-      new Counter({
-        name,
-        help,
-        registers,
-        collect() {
-          this.reset()
-          this.inc(value())
-        },
-      })
-  }
+  // prom-client cannot take what was counted elsewhere: it is written in the registry's own format.
+  for (const reading of counted.histograms) registry.registerMetric(histogramMetric(reading))
+  for (const reading of counted.read) registry.registerMetric(valueMetric(reading))
   return registry
 }
 
-const durationMetric = (durations: Map<string, Histogram>) => {
-  const name = 'portcullis_request_seconds'
-  const metric = {
-    name,
-    help: 'Seconds from the request head to the end of the answer, by route; WebSockets apart',
-    type: 'histogram',
-    aggregator: 'sum',
-    get: async () => ({
-      ...metric,
-      values: [...durations].flatMap(([route, histogram]) =>
-        histogramValues(name, route, histogram),
-      ),
-    }),
-  }
-  return metric as never
+const valueMetric = ({ name, help, type, value }: Reading) => {
+  const metric = { name, help, type, aggregator: 'sum' }
+  return { ...metric, get: async () => ({ ...metric, values: [...value()] }) } as never
 }
 
-const histogramValues = (name: string, route: string, histogram: Histogram) => {
-  let below = 0
-  const buckets = BUCKETS.map((le, index) => {
-    below += histogram.buckets[index] ?? 0
-    return { metricName: `${name}_bucket`, labels: { le, route }, value: below }
+const histogramMetric = ({ name, help, value }: HistogramReading) => {
+  const metric = { name, help, type: 'histogram', aggregator: 'sum' }
+  const get = async () => ({
+    ...metric,
+    values: value().flatMap(({ labels, histogram }) => histogramValues(name, labels, histogram)),
   })
-  return [
-    ...buckets,
-    { metricName: `${name}_bucket`, labels: { le: '+Inf', route }, value: histogram.count },
-    { metricName: `${name}_sum`, labels: { route }, value: histogram.sum },
-    { metricName: `${name}_count`, labels: { route }, value: histogram.count },
-  ]
+  return { ...metric, get } as never
 }

@@ -107,6 +107,7 @@ const configured = (origin: string, port: number, settings: Settings): Config =>
     allowEncodedSlash: false,
     upstreamHost: 'target',
     websocket: true,
+    onExpiry: 'keep' as const,
     ...route,
   })),
 })

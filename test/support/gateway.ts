@@ -1,15 +1,29 @@
-import type { Config, RouteSettings, UpstreamSettings } from '../../src/config/config.ts'
+import type {
+  Config,
+  RouteSettings,
+  TargetSettings,
+  UpstreamSettings,
+} from '../../src/config/config.ts'
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts'
+import type { Resolve } from '../../src/gateway/names.ts'
 import { openListener } from '../../src/listener.ts'
 import { createMalformed } from '../../src/malformed.ts'
 import { createPeerOf } from '../../src/peer.ts'
+import type { Lives } from '../../src/store/lives.ts'
 import { StoreUnavailable } from '../../src/store/store.ts'
 import type { AccessToken, AccessTokens, Ended, Refusal } from '../../src/store/tokens.ts'
 import type { Exchange } from '../../src/telemetry/exchange.ts'
 import type { LogFields } from '../../src/telemetry/log.ts'
+import { createStreamCounts, type StreamCounts } from '../../src/telemetry/stream-counts.ts'
+import { createTallies, type Tally } from '../../src/telemetry/upstream-tally.ts'
 
 type RouteGiven = Partial<RouteSettings> & Pick<RouteSettings, 'path'>
-type UpstreamGiven = string | (Partial<UpstreamSettings> & Pick<UpstreamSettings, 'targets'>)
+export type UpstreamGiven =
+  | string
+  | (Partial<Omit<UpstreamSettings, 'targets' | 'timeout'>> & {
+      readonly targets: readonly (string | TargetSettings)[]
+      readonly timeout?: Partial<UpstreamSettings['timeout']>
+    })
 
 export type GatewayGiven = {
   readonly routes: readonly RouteGiven[]
@@ -17,6 +31,8 @@ export type GatewayGiven = {
   readonly upstreams: Readonly<Record<string, UpstreamGiven>>
   readonly trustedProxies?: readonly string[]
   readonly issuer?: string
+  /** Stands in for the look-up of names. */
+  readonly resolve?: Resolve
 }
 
 /** The data plane behind the real listener, with a store of tokens that the test holds in its hand. */
@@ -32,7 +48,14 @@ export type TestGateway = {
   answerFor(answer: Refusal | Error | Promise<AccessToken | Refusal>): string
   /** Tells that something ended. */
   end(ended: Ended): void
+  /** What the store says of lives: seconds of the gateway's clock, which is `performance.now() / 1000`; an error: it is away. */
+  lives(until: (token: AccessToken) => number | Error): void
+  /** Tells that messages of the store were lost. */
+  miss(): void
+  readonly streams: StreamCounts
   connections(): Promise<number>
+  /** What is counted of targets, in the order of the configuration. */
+  tallies(): readonly Tally[]
   close(): Promise<void>
 }
 
@@ -41,15 +64,22 @@ export const startGateway = async (given: GatewayGiven): Promise<TestGateway> =>
   const logged: { event: string; fields: LogFields }[] = []
   const record = (event: string, fields: LogFields = {}) => void logged.push({ event, fields })
   const tokens = handHeldTokens()
+  const tallies = createTallies()
+  const { watch, ...lives } = handHeldLives()
+  const streams = createStreamCounts()
   const observe = (exchange: Exchange) => void exchanges.push(exchange)
   const config = gatewayConfig(given)
   const gateway = createGateway({
     config,
     tokens,
+    lives: watch,
+    streams,
     peer: createPeerOf(config.trustedProxies),
     observe,
     clock: () => performance.now() / 1000,
     log: { debug: record, info: record, warn: record, error: record, audit: record },
+    tallies,
+    ...(given.resolve && { resolve: given.resolve }),
   })
   await gateway.warm()
   const listener = await openListener(
@@ -70,10 +100,38 @@ export const startGateway = async (given: GatewayGiven): Promise<TestGateway> =>
     exchanges,
     logged,
     ...tokens,
+    ...lives,
+    streams,
     connections: listener.connections,
+    tallies: () => [...tallies.all()],
     async close() {
       await listener.drain({ idle: 0, limit: 0 })
       await gateway.close()
+    },
+  }
+}
+
+const handHeldLives = () => {
+  const listeners = new Set<() => void>()
+  let answer: (token: AccessToken) => number | Error = () => Number.POSITIVE_INFINITY
+  const watch: Lives = {
+    async until(token) {
+      const until = answer(token)
+      if (until instanceof Error) throw until
+      return until
+    },
+    onMissed(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
+  return {
+    watch,
+    lives(until: typeof answer) {
+      answer = until
+    },
+    miss() {
+      for (const listener of listeners) listener()
     },
   }
 }
@@ -94,6 +152,11 @@ const handHeldTokens = () => {
   }
   return {
     find,
+    why: () => undefined,
+    async inspect(value: string) {
+      const found = await find(value)
+      return typeof found === 'string' ? { refusal: found } : found
+    },
     onEnded(listener: (ended: Ended) => void) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
@@ -164,6 +227,7 @@ const gatewayConfig = (given: GatewayGiven): Config => {
       allowEncodedSlash: false,
       upstreamHost: 'target',
       websocket: true,
+      onExpiry: 'keep',
       ...route,
     })),
     clients: [],
@@ -171,9 +235,16 @@ const gatewayConfig = (given: GatewayGiven): Config => {
   }
 }
 
-const settingsOf = (name: string, given: UpstreamGiven): UpstreamSettings => ({
-  name,
-  timeout: { connect: 2, response: 10, idle: 10 },
-  connections: 256,
-  ...(typeof given === 'string' ? { targets: [given] } : given),
-})
+const settingsOf = (name: string, given: UpstreamGiven): UpstreamSettings => {
+  const { targets, timeout, ...rest } =
+    typeof given === 'string' ? { targets: [given], timeout: {} } : given
+  return {
+    name,
+    balance: 'roundRobin',
+    eject: { failures: 3, pause: 1, longest: 60 },
+    connections: 256,
+    ...rest,
+    timeout: { connect: 2, response: 10, idle: 10, stream: 3600, ...timeout },
+    targets: targets.map((url) => (typeof url === 'string' ? { url, weight: 1 } : url)),
+  }
+}

@@ -1,0 +1,44 @@
+import type { IncomingMessage } from 'node:http'
+import { type Answer, problem } from './answer.ts'
+
+type Read = { readonly body: unknown } | { readonly refused: Answer }
+
+/** Reads a JSON body of at most 64 KiB, in at most ten seconds. */
+export const readJson = async (req: IncomingMessage): Promise<Read> => {
+  const type = (req.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
+  if (type !== 'application/json') return { refused: NOT_JSON }
+  if (Number(req.headers['content-length']) > MOST) return { refused: TOO_LARGE }
+  const bytes = await readBytes(req)
+  if (bytes === undefined) return { refused: TOO_LARGE }
+  try {
+    return { body: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) }
+  } catch {
+    return { refused: MALFORMED }
+  }
+}
+
+/** Undefined: there was more than may be. Rejects when the rest does not come. */
+const readBytes = async (req: IncomingMessage): Promise<Buffer | undefined> => {
+  const late = setTimeout(() => req.destroy(), PATIENCE)
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of req.iterator({ destroyOnReturn: false })) {
+      size += chunk.length
+      if (size > MOST) return undefined
+      chunks.push(chunk)
+    }
+    return Buffer.concat(chunks)
+  } finally {
+    clearTimeout(late)
+  }
+}
+
+const MOST = 65_536
+const PATIENCE = 10_000
+
+const NOT_JSON = problem(415, 'unsupported_media_type', 'Content-Type has to be application/json')
+const MALFORMED = problem(400, 'invalid_request', 'The body is not JSON')
+const TOO_LARGE = problem(413, 'request_too_large', 'The body may have 64 KiB', {
+  Connection: 'close',
+})

@@ -11,6 +11,7 @@ import { createAccessLog } from './telemetry/access-log.ts'
 import type { Observe } from './telemetry/exchange.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import { createRouteTallies, exportRoutes, type RouteTallies } from './telemetry/route-tally.ts'
 import { createStreamCounts, exportStreams, type StreamCounts } from './telemetry/stream-counts.ts'
 import { exportUpstreams } from './telemetry/upstream-metrics.ts'
 import { createTallies, type Tallies } from './telemetry/upstream-tally.ts'
@@ -39,12 +40,13 @@ type Deps = { readonly clock: Clock; readonly log: Log & { dropped?(): number } 
 export const startServer = async (config: Config, deps: Deps): Promise<RunningServer> => {
   const metrics = createMetrics()
   const tallies = createTallies()
+  const routes = createRouteTallies()
   const log = counted(deps.log, metrics)
   const stores = await openStores(config, { clock: deps.clock, log })
   const streams = createStreamCounts()
   exportStreams(metrics, streams)
   const generation = (settings: Config) =>
-    createGeneration(settings, { ...deps, log, stores, metrics, streams, tallies })
+    createGeneration(settings, { ...deps, log, stores, metrics, streams, tallies, routes })
   let current = generation(config)
   let draining = false
   let problems: readonly string[] = []
@@ -75,6 +77,7 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   })
   exportGauges(metrics, stores, deps.log)
   exportUpstreams(metrics, tallies)
+  exportRoutes(metrics, routes)
 
   return {
     listen: listeners.main.address,
@@ -121,9 +124,10 @@ const createGeneration = (
     metrics: Metrics
     streams: StreamCounts
     tallies: Tallies
+    routes: RouteTallies
   },
 ): Generation => {
-  const { clock, log, stores, metrics, streams, tallies } = deps
+  const { clock, log, stores, metrics, streams, tallies, routes } = deps
   const peer = createPeerOf(config.trustedProxies)
   const accessLog = config.log.access ? createAccessLog(log) : undefined
   const observe: Observe = (exchange) => {
@@ -131,7 +135,7 @@ const createGeneration = (
     accessLog?.(exchange)
   }
   const gateway = createGateway({
-    ...{ config, peer, observe, clock, log, streams, tallies },
+    ...{ config, peer, observe, clock, log, streams, tallies, routes },
     tokens: stores.tokens,
     lives: stores.lives,
   })

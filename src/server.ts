@@ -12,6 +12,7 @@ import { createAccessLog } from './telemetry/access-log.ts'
 import type { Observe } from './telemetry/exchange.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import { createRouteTallies, exportRoutes, type RouteTallies } from './telemetry/route-tally.ts'
 import { createStreamCounts, exportStreams, type StreamCounts } from './telemetry/stream-counts.ts'
 import { exportUpstreams } from './telemetry/upstream-metrics.ts'
 import { createTallies, type Tallies } from './telemetry/upstream-tally.ts'
@@ -40,13 +41,23 @@ type Deps = { readonly clock: Clock; readonly log: Log & { dropped?(): number } 
 export const startServer = async (config: Config, deps: Deps): Promise<RunningServer> => {
   const metrics = createMetrics()
   const tallies = createTallies()
+  const routes = createRouteTallies()
   const log = counted(deps.log, metrics)
   const stores = await openStores(config, { clock: deps.clock, log })
   const throttles = createThrottles()
   const streams = createStreamCounts()
   exportStreams(metrics, streams)
   const generation = (settings: Config) =>
-    createGeneration(settings, { ...deps, log, stores, metrics, throttles, streams, tallies })
+    createGeneration(settings, {
+      ...deps,
+      log,
+      stores,
+      metrics,
+      throttles,
+      streams,
+      tallies,
+      routes,
+    })
   let current = generation(config)
   let draining = false
   let problems: readonly string[] = []
@@ -77,6 +88,7 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   })
   exportGauges(metrics, stores, deps.log)
   exportUpstreams(metrics, tallies)
+  exportRoutes(metrics, routes)
 
   return {
     listen: listeners.main.address,
@@ -123,6 +135,7 @@ type GenerationDeps = {
   readonly throttles: ReturnType<typeof createThrottles>
   readonly streams: StreamCounts
   readonly tallies: Tallies
+  readonly routes: RouteTallies
 }
 
 /** Reads and writes: the heartbeat of the channel is a write. */
@@ -133,7 +146,7 @@ const answering = async ({ store }: Stores): Promise<void> => {
 
 const createGeneration = (
   config: Config,
-  { clock, log, stores, metrics, throttles, streams, tallies }: GenerationDeps,
+  { clock, log, stores, metrics, throttles, streams, tallies, routes }: GenerationDeps,
 ): Generation => {
   const peer = createPeerOf(config.trustedProxies)
   const accessLog = config.log.access ? createAccessLog(log) : undefined
@@ -142,7 +155,7 @@ const createGeneration = (
     accessLog?.(exchange)
   }
   const gateway = createGateway({
-    ...{ config, peer, observe, clock, log, streams, tallies },
+    ...{ config, peer, observe, clock, log, streams, tallies, routes },
     tokens: stores.tokens,
     lives: stores.lives,
   })

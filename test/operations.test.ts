@@ -79,6 +79,28 @@ describe('the admin listener', () => {
     expect(metrics).toMatch(/portcullis_request_seconds_bucket\{le="\+Inf",route="\/a\/\*"\} 1/)
   })
 
+  it('counts by route what is in flight, how soon answers begin, and refusals by reason', async () => {
+    const upstream = await slowUpstream()
+    const { origin, admin } = await start(configuration(upstream.port))
+    const metrics = async () => (await fetch(`${admin}/metrics`)).text()
+    const answer = fetch(`${origin}/open/slow`)
+    await until(() => upstream.waiting.length === 1)
+    expect(await metrics()).toContain('portcullis_route_in_flight{route="/open/*"} 1')
+    upstream.waiting[0]?.()
+    await (await answer).text()
+    await fetch(`${origin}/a/b`)
+    await fetch(`${origin}/a//b`)
+    await until(async () =>
+      (await metrics()).includes('portcullis_route_in_flight{route="/open/*"} 0'),
+    )
+    const text = await metrics()
+    expect(text).toContain('portcullis_route_first_byte_seconds_count{route="/open/*"} 1')
+    expect(text).toContain('portcullis_route_first_byte_seconds_count{route="/a/*"} 0')
+    expect(text).toContain('portcullis_route_streams{route="/open/*"} 0')
+    expect(text).toContain('portcullis_refusals_total{route="/a/*",reason="no_token"} 1')
+    expect(text).toContain('portcullis_refusals_total{route="-",reason="target.path"} 1')
+  })
+
   it('A37 serves none of it on the public listener', async () => {
     const { origin } = await start(configuration(9))
     for (const path of ['/healthz', '/readyz', '/metrics', '/api/v1/clients'])

@@ -1,8 +1,6 @@
-import { posix } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startGateway, type TestGateway } from './support/gateway.ts'
-import { answered, answersIn, bearer, exchange, message } from './support/raw-client.ts'
+import { answersIn, exchange, message } from './support/raw-client.ts'
 import { openRaw, until } from './support/raw-sockets.ts'
 import { type RecordingUpstream, startRecordingUpstream } from './support/recording-upstream.ts'
 
@@ -275,101 +273,4 @@ describe('prefixes and bases', () => {
       notForwarded()
     },
   )
-})
-
-describe('§6 what is authorised is what is forwarded', () => {
-  /** Targets as an attacker writes them: pieces that mean something to somebody, in any order. */
-  const piece = fc.oneof(
-    fc.constantFrom('/', '//', '.', '..', '...', '/../', '/./', '\\', ';', ';x=1', '?', '#', '%'),
-    fc.constantFrom('%2e', '%2E', '%2f', '%2F', '%5c', '%00', '%25', '%252e', '%252f', '%c0%ae'),
-    fc.constantFrom('public', 'admin', 'PUBLIC', 'Admin', 'a', 'x.y', '%41', '%C3%A9', '~', '@'),
-    fc.constantFrom('/public/', '/admin/', '/public/..', '/public/%2e%2e/admin', 'http://evil/'),
-    fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)),
-    fc.integer({ min: 0, max: 255 }).map((byte) => `%${byte.toString(16).padStart(2, '0')}`),
-  )
-  const target = fc
-    .tuple(
-      fc.constantFrom('/', '/public', '/public/', '/admin/', 'http://evil/'),
-      fc.array(piece, { maxLength: 8 }),
-    )
-    .map(([start, pieces]) => start + pieces.join(''))
-    .filter((text) => text !== '')
-
-  const BATCH = 500
-  const RUNS = 50
-
-  it(`P7 F1 ${BATCH * RUNS} generated targets: whatever arrives is the path that was authorised, however it is read`, async () => {
-    const token = gateway.token()
-    let arrived = 0
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(target, { minLength: BATCH, maxLength: BATCH, size: 'max' }),
-        async (targets) => {
-          const from = upstream.requests.length
-          const statuses = await askAll(targets, token)
-          const forwarded = targets.filter((_, at) => statuses[at] === 200)
-          const lines = upstream.requests.slice(from).map(({ line }) => line)
-          expect(lines.toSorted()).toEqual(
-            forwarded.map((each) => `GET ${authorised(each)} HTTP/1.1`).toSorted(),
-          )
-          for (const each of forwarded) expectOneReading(each)
-          arrived += forwarded.length
-        },
-      ),
-      { numRuns: RUNS, endOnFailure: true },
-    )
-    expect(arrived, 'enough of them were good').toBeGreaterThan((BATCH * RUNS) / 20)
-  }, 120_000)
-
-  // Of the routes here one takes its prefix off; the others send what came.
-  const authorised = (each: string): string =>
-    each.replace(/^\/api(?=\/|\?|$)(\/?)/, '/').replace(/^\/(v1\/)?t(?=\/|\?|$)/, '/base/t')
-
-  /** Every way to read the path that some server has ends at the same place. */
-  const expectOneReading = (each: string) => {
-    const [path = ''] = each.split('?', 1)
-    const decoded = decodeURIComponent(path)
-    expect(new URL(each, 'http://x').pathname).toBe(path)
-    expect(posix.normalize(decoded.replaceAll('\\', '/'))).toBe(decoded)
-    expect(posix.normalize(decodeLoosely(decoded))).toBe(decodeLoosely(decoded))
-    expect(path).not.toContain(';')
-  }
-
-  const decodeLoosely = (text: string): string => {
-    try {
-      return decodeURIComponent(text)
-    } catch {
-      return text
-    }
-  }
-
-  /** Status by target; several connections, each as long as it lives. */
-  const askAll = async (targets: readonly string[], token: string): Promise<number[]> => {
-    const statuses: number[] = []
-    let next = 0
-    const worker = async () => {
-      while (next < targets.length) {
-        const mine = Array.from({ length: 16 }, () => next++).filter((at) => at < targets.length)
-        // One connection for all of them, pipelined, as far as it goes; the rest one by one.
-        const answers = await pipeline(
-          mine.map((at) => targets[at] ?? ''),
-          token,
-        )
-        for (const [place, at] of mine.entries()) {
-          statuses[at] = answers[place] ?? (await pipeline([targets[at] ?? ''], token))[0] ?? 0
-        }
-      }
-    }
-    await Promise.all(Array.from({ length: 8 }, worker))
-    return statuses
-  }
-
-  const pipeline = async (targets: readonly string[], token: string): Promise<number[]> => {
-    const client = await openRaw(gateway.port)
-    for (const each of targets) client.send(message(`GET ${each}`, [bearer(token)]))
-    await answered(client, targets.length)
-    const answers = answersIn(client.received()).map(({ status }) => status)
-    client.socket.destroy()
-    return answers
-  }
 })

@@ -3,7 +3,7 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import { type Answer, json, problem } from './answer.ts'
 
 /** What /readyz needs to know. */
-export type Readiness = {
+type Readiness = {
   draining(): boolean
   /** Rejects when the store cannot be reached. */
   ping(): Promise<void>

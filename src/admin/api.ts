@@ -31,13 +31,24 @@ export const createApi = (deps: {
     }
     const endpoints = paths.get(path)
     if (endpoints === undefined) return problem(404, 'not_found', 'The API has no such path')
-    const endpoint = endpoints.find(({ method }) => method === req.method)
-    if (endpoint === undefined) return methodNotAllowed(endpoints)
-    if (endpoint.method === 'GET') return endpoint.answer(undefined)
-    const read = await readJson(req)
-    return 'refused' in read ? read.refused : endpoint.answer(read.body)
+    try {
+      return await serve(req, endpoints)
+    } catch (error) {
+      deps.log.error('admin.failed', { method: req.method, path, error })
+      return FAILED
+    }
   }
 }
+
+const serve = async (req: IncomingMessage, endpoints: readonly Endpoint[]): Promise<Answer> => {
+  const endpoint = endpoints.find(({ method }) => method === req.method)
+  if (endpoint === undefined) return methodNotAllowed(endpoints)
+  if (endpoint.method === 'GET') return endpoint.answer(undefined)
+  const read = await readJson(req)
+  return 'refused' in read ? read.refused : endpoint.answer(read.body)
+}
+
+const FAILED = problem(500, 'server_error', 'Something failed on our side. It has been logged')
 
 const methodNotAllowed = (endpoints: readonly Endpoint[]): Answer => {
   const allow = endpoints.map(({ method }) => method).join(', ')

@@ -8,8 +8,9 @@ export const readJson = async (req: IncomingMessage): Promise<Read> => {
   const type = (req.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json') return { refused: NOT_JSON }
   if (Number(req.headers['content-length']) > MOST) return { refused: TOO_LARGE }
-  const bytes = await readBytes(req)
+  const bytes = await readBytes(req).catch(() => NOT_COME)
   if (bytes === undefined) return { refused: TOO_LARGE }
+  if (!Buffer.isBuffer(bytes)) return { refused: bytes }
   try {
     return { body: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) }
   } catch {
@@ -39,6 +40,7 @@ const PATIENCE = 10_000
 
 const NOT_JSON = problem(415, 'unsupported_media_type', 'Content-Type has to be application/json')
 const MALFORMED = problem(400, 'invalid_request', 'The body is not JSON')
+const NOT_COME = problem(408, 'request_timeout', 'The body did not come')
 const TOO_LARGE = problem(413, 'request_too_large', 'The body may have 64 KiB', {
   Connection: 'close',
 })

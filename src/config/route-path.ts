@@ -85,7 +85,7 @@ export const parseRouteHost = (text: string): string => {
 }
 
 /** A host name or address in lower case, without a port. */
-export const parseHost = (text: string): string => {
+const parseHost = (text: string): string => {
   if (/:\d+$/.test(text) && !text.endsWith(']'))
     throw new Wrong(`must be a host without its port: ${text.replace(/:\d+$/, '')}`)
   const lower = text.toLowerCase()

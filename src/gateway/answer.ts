@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../clock.ts'
+import { observeSeconds } from '../telemetry/histogram.ts'
 import { type AnswerFields, answerFields } from './headers.ts'
 import type { Route } from './route.ts'
 import { addVary } from './vary.ts'
@@ -7,11 +9,20 @@ import type { Visit } from './visit.ts'
 type Fields = (status: number, answer: AnswerFields) => (string | string[])[]
 
 /** The fields of an answer on its way to the client, as its route wants them. */
-export const answerOf = (req: IncomingMessage, { cors, guard }: Route, visit: Visit): Fields => {
+export const answerOf = (
+  req: IncomingMessage,
+  { cors, guard, tally }: Route,
+  visit: Visit,
+  clock: Clock,
+): Fields => {
   if (cors === undefined && !guard?.optional) {
-    return (status, answer) => answerFields(status, answer, visit)
+    return (status, answer) => {
+      observeSeconds(tally.firstByte, clock() - visit.started)
+      return answerFields(status, answer, visit)
+    }
   }
   return (status, answer) => {
+    observeSeconds(tally.firstByte, clock() - visit.started)
     const fields = answerFields(status, answer, visit)
     // Caches must not give what nobody in particular got to somebody (RFC 9111 §4.1).
     if (guard?.optional) addVary(fields, 'Authorization')

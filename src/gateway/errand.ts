@@ -114,6 +114,7 @@ export const createErrand = (
   const stream: Stream = {
     token: job.token,
     onExpiry: job.onExpiry,
+    tally: job.tally,
     patience: 0,
     touched: streams.tick,
     at: -1,

@@ -13,7 +13,7 @@ import { isRefusal, type Refusal } from './refusal.ts'
 import { readHead } from './request-head.ts'
 import { readTarget } from './request-target.ts'
 import { decodeSlashes } from './routes.ts'
-import { chosenAmong, type RunnerUp, runnersUp } from './runners-up.ts'
+import { compareRoutes, type RunnerUp } from './runners-up.ts'
 import { tokenNote } from './token-note.ts'
 import { upstreamNote } from './upstream-note.ts'
 import type { Target } from './upstreams.ts'
@@ -40,7 +40,7 @@ export type Pipeline = {
 }
 
 /** Stands where the client and the upstream would. */
-export type Recorder = {
+type Recorder = {
   gone(): boolean
   pass(place: Place, target: Target): void
   deny(refused: Refusal): void
@@ -48,7 +48,7 @@ export type Recorder = {
 
 /**
  * Takes a request that nobody sent through the steps of the pipeline, and tells what each said. Nothing is forwarded; the
- * target that was picked is given back at once.
+ * target that was picked is given back at once, having had its turn.
  */
 export const explain = async (question: Question, pipeline: Pipeline): Promise<Explanation> => {
   const { config, clock } = pipeline
@@ -161,8 +161,7 @@ const routeNotes = async (
   // A preflight belongs to the route of the request that is to follow it.
   const method = (visit.place?.preflight && preflightMethod(req)) ?? req.method ?? ''
   const asked = { host: head.host, target, method }
-  const chosen = chosenAmong(routes, asked)
-  const others = await runnersUp(routes, chosen, asked)
+  const { chosen, others } = await compareRoutes(routes, asked)
   return { ...(chosen && !ours && { route: noteOf(chosen) }), others: others.map(otherNote) }
 }
 

@@ -8,6 +8,7 @@ import type { AccessToken, AccessTokens } from '../store/tokens.ts'
 import { describeError } from '../telemetry/describe-error.ts'
 import type { Observe } from '../telemetry/exchange.ts'
 import type { Log } from '../telemetry/log.ts'
+import type { RouteTallies } from '../telemetry/route-tally.ts'
 import type { StreamCounts } from '../telemetry/stream-counts.ts'
 import { createTallies, type Tallies } from '../telemetry/upstream-tally.ts'
 import { answerOf } from './answer.ts'
@@ -61,6 +62,7 @@ export const createGateway = (deps: {
   readonly clock: Clock
   readonly log: Log
   readonly tallies?: Tallies
+  readonly routes?: RouteTallies
   readonly resolve?: Resolve
 }): Gateway => {
   const { config, tokens, clock, log } = deps
@@ -71,7 +73,7 @@ export const createGateway = (deps: {
     tallies: deps.tallies ?? createTallies(),
     lookup: names.lookup,
   })
-  const locate = createLocate(config, upstreams)
+  const locate = createLocate(config, upstreams, deps.routes)
   const streams = createStreams({ tokens, lives: deps.lives, counts: deps.streams, clock })
   const forwarder = createForwarder({ streams, names, clock })
   const upgrader = createUpgrader({ log })
@@ -79,12 +81,14 @@ export const createGateway = (deps: {
   const via = [`1.0 ${name}`, `1.1 ${name}`] as const
   const visits = createCount()
 
-  const enter = (req: IncomingMessage): Visit => {
+  const enter = (req: IncomingMessage, found: Place | Refusal): Visit => {
     visits.add(1)
+    if (!isRefusal(found)) found.route.tally.inFlight += 1
     return openVisit(req, deps.peer(req), clock())
   }
   const leave = (visit: Visit, status: number, upgraded = false) => {
     deps.observe(exchangeOf(visit, { status, now: clock(), upgraded }))
+    if (visit.place !== undefined) visit.place.route.tally.inFlight -= 1
     visits.add(-1)
   }
 
@@ -143,7 +147,7 @@ export const createGateway = (deps: {
     })
 
   const request = (req: IncomingMessage, res: ServerResponse, found: Place | Refusal): void => {
-    const visit = enter(req)
+    const visit = enter(req, found)
     let abandon: (() => void) | undefined
     res.once('close', () => {
       if (!res.writableFinished) {
@@ -168,9 +172,10 @@ export const createGateway = (deps: {
         expects: place.head.expects,
         token: visit.token,
         onExpiry: place.route.onExpiry,
+        tally: place.route.tally,
         response: place.route.timeout,
         maxBody: place.route.maxBody,
-        answerFields: answerOf(req, place.route, visit),
+        answerFields: answerOf(req, place.route, visit, clock),
         moved(bytes) {
           visit.bytes += bytes
         },
@@ -190,13 +195,13 @@ export const createGateway = (deps: {
   }
 
   const tunnel = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const visit = enter(req)
+    const place = upgradePlace(req, locate(req))
+    const visit = enter(req, place)
     socket.on('error', () => {})
     const deny = (refused: Refusal) => {
       refuseUpgrade(socket, refused, visit.id)
       leave(visit, refused.status)
     }
-    const place = upgradePlace(req, locate(req))
     const pass = (_: Place, target: Target) => {
       if (isRefusal(place)) return
       const leaving = (outcome: UpgradeOutcome) => {

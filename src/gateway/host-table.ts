@@ -1,45 +1,45 @@
-/** What is configured by host, in the order in which a host should try it. */
-export type HostTable<Entry> = {
-  /** The first that `attempt` makes something of. */
-  first<Found>(
-    host: string | undefined,
-    attempt: (entry: Entry) => Found | undefined,
-  ): Found | undefined
-}
+import type { PathTable } from './path-table.ts'
 
-/** The host itself goes before `*.example.com`, the longer of those first, and all before the entry of every host. */
-export const createHostTable = <Entry>(
-  entries: ReadonlyMap<string | undefined, Entry>,
-): HostTable<Entry> => {
-  const named = new Map<string, Entry>()
-  const below = new Map<string, Entry>()
-  for (const [host, entry] of entries) {
-    if (host?.startsWith('*.')) below.set(host.slice(1), entry)
-    else if (host !== undefined) named.set(host, entry)
+/** Finds what belongs to a host and a path. */
+export type HostTable<Found> = { find(host: string | undefined, key: string): Found | undefined }
+
+/**
+ * The host itself goes before `*.example.com`, the longer of those first, and all before what belongs to every host. One that
+ * does not have the path does not hide the next.
+ */
+export const createHostTable = <Found>(
+  tables: ReadonlyMap<string | undefined, PathTable<Found>>,
+): HostTable<Found> => {
+  const named = new Map<string, PathTable<Found>>()
+  const below = new Map<string, PathTable<Found>>()
+  for (const [host, table] of tables) {
+    if (host?.startsWith('*.')) below.set(host.slice(1), table)
+    else if (host !== undefined) named.set(host, table)
   }
-  const any = entries.get(undefined)
+  const any = tables.get(undefined) ?? EMPTY
+  if (named.size + below.size === 0) return { find: (_, key) => any.find(key) }
   const depth = Math.max(0, ...[...below.keys()].map((end) => end.split('.').length - 1))
   return {
-    first(host, attempt) {
-      if (host !== undefined && named.size + below.size > 0) {
-        const name = hostname(host)
-        const entry = named.get(name)
-        const found = entry && attempt(entry)
-        if (found !== undefined) return found
-        const wider = depth === 0 ? undefined : firstBelow(below, depth, name, attempt)
-        if (wider !== undefined) return wider
-      }
-      return any && attempt(any)
+    find(host, key) {
+      if (host === undefined) return any.find(key)
+      const name = hostname(host)
+      return (
+        named.get(name)?.find(key) ??
+        (depth === 0 ? undefined : findBelow(below, depth, name, key)) ??
+        any.find(key)
+      )
     },
   }
 }
 
+const EMPTY: PathTable<never> = { find: () => undefined }
+
 /** From the longest end that is configured, one look a label. A name with an empty label is below nothing. */
-const firstBelow = <Entry, Found>(
-  below: ReadonlyMap<string, Entry>,
+const findBelow = <Found>(
+  below: ReadonlyMap<string, PathTable<Found>>,
   depth: number,
   name: string,
-  attempt: (entry: Entry) => Found | undefined,
+  key: string,
 ): Found | undefined => {
   if (name.includes('..')) return undefined
   let dot = name.length
@@ -49,8 +49,7 @@ const firstBelow = <Entry, Found>(
     dot = before
   }
   for (; dot > 0 && dot < name.length; dot = name.indexOf('.', dot + 1)) {
-    const entry = below.get(name.slice(dot))
-    const found = entry && attempt(entry)
+    const found = below.get(name.slice(dot))?.find(key)
     if (found !== undefined) return found
   }
   return undefined

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AccessToken } from '../store/tokens.ts'
+import type { RouteTally } from '../telemetry/route-tally.ts'
 import type { AnswerFields } from './headers.ts'
 import type { Failure } from './upstream-failure.ts'
 import type { Target, Upstream } from './upstreams.ts'
@@ -26,6 +27,7 @@ export type Job = {
   readonly token: AccessToken | undefined
   /** What becomes of a stream when the token has expired. */
   readonly onExpiry: 'keep' | 'close'
+  readonly tally: RouteTally
   /** Seconds for the head of the answer, where the target's own do not count. */
   readonly response: number | undefined
   /** Bytes of the request's body. */

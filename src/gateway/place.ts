@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config/config.ts'
 import { reservedPaths } from '../config/reserved-paths.ts'
+import { createRouteTallies, type RouteTallies } from '../telemetry/route-tally.ts'
 import { preflightMethod } from './cors.ts'
 import { isRefusal, malformed, type Refusal, refusal } from './refusal.ts'
 import { type RequestHead, readHead } from './request-head.ts'
@@ -26,8 +27,9 @@ export type Place = {
 export const createLocate = (
   config: Pick<Config, 'issuer' | 'routes' | 'paths'>,
   upstreams: Pick<Upstreams, 'get'>,
+  tallies: RouteTallies = createRouteTallies(),
 ): ((req: IncomingMessage) => Place | Refusal | undefined) => {
-  const routes = compileConfiguration(config, upstreams)
+  const routes = compileConfiguration(config, upstreams, tallies)
   const isReserved = reservedPaths(config)
   const { host: name } = new URL(config.issuer)
   const preflights = config.routes.some(({ cors }) => cors !== undefined)

@@ -1,5 +1,6 @@
 import type { Config, RouteSettings } from '../config/config.ts'
 import { protectedResources } from '../config/protected-resource.ts'
+import type { RouteTallies, RouteTally } from '../telemetry/route-tally.ts'
 import { createGuard, type Guard } from './challenge.ts'
 import { type Cors, createCors } from './cors.ts'
 import { createRewrite, type Rewrite } from './rewrite.ts'
@@ -27,13 +28,16 @@ export type Route = {
   /** Bytes of a request's body. */
   readonly maxBody: number
   readonly cors: Cors | undefined
+  readonly tally: RouteTally
 }
 
 export const compileConfiguration = (
   config: Pick<Config, 'issuer' | 'routes'>,
   upstreams: Pick<Upstreams, 'get'>,
+  tallies: RouteTallies,
 ): RouteTable<Route> => {
   const resources = protectedResources(config)
+  tallies.keep(new Set(config.routes.map(({ path }) => path)))
   return compileRoutes(config.routes, (settings) => {
     const upstream = upstreams.get(settings.upstream)
     if (upstream === undefined) throw new Error(`no upstream is named ${settings.upstream}`)
@@ -53,6 +57,7 @@ export const compileConfiguration = (
       timeout: settings.timeout,
       maxBody: settings.maxBody ?? Number.POSITIVE_INFINITY,
       cors: settings.cors && createCors(settings.cors, settings),
+      tally: tallies.of(settings.path),
     }
   })
 }

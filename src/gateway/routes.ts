@@ -29,11 +29,9 @@ export const compileRoutes = <Route>(
   )
   return {
     match(host, target, method) {
-      const place = hosts.first(host, (paths) => paths.find(target.key))
-      if (target.encodedSlash) {
-        const decoded = decodeSlashes(target.key)
-        if (place !== hosts.first(host, (paths) => paths.find(decoded))) return AMBIGUOUS
-      }
+      const place = hosts.find(host, target.key)
+      if (target.encodedSlash && place !== hosts.find(host, decodeSlashes(target.key)))
+        return AMBIGUOUS
       return place && (place.byMethod.get(method) ?? place.anyMethod ?? place.notAllowed)
     },
   }

@@ -11,39 +11,44 @@ export type Asked = {
   readonly method: string
 }
 
-/** A route that a person could have expected, and what it has not. */
+/** A route that a person could have expected, and what it has not; `precedence`: nothing, but another goes first. */
 export type RunnerUp = {
   readonly route: RouteSettings
   readonly why: 'precedence' | 'method' | 'host' | 'path' | 'encoded_slash'
 }
 
-/** The one that is chosen, or whose place refuses the method; by the table that requests go through. */
-export const chosenAmong = (
+/**
+ * The route that is chosen, and those that were not but nearly, at most `MOST`, the nearest first. Each is asked alone, as a
+ * table of its own, so that no rule stands here a second time; slowly, so that no request waits for it.
+ */
+export const compareRoutes = async (
+  routes: readonly RouteSettings[],
+  asked: Asked,
+): Promise<{ readonly chosen?: RouteSettings; readonly others: readonly RunnerUp[] }> => {
+  const near: RunnerUp[] = []
+  for (const [at, route] of routes.entries()) {
+    if (at % SLICE === SLICE - 1) await turn()
+    const why = whyNot(route, asked)
+    if (why !== undefined) near.push({ route, why })
+  }
+  const chosen = chosenAmong(
+    near.filter(({ why }) => why !== 'host' && why !== 'path').map(({ route }) => route),
+    asked,
+  )
+  const others = near
+    .filter(({ route }) => route !== chosen)
+    .toSorted((one, other) => NEAREST.indexOf(one.why) - NEAREST.indexOf(other.why))
+    .slice(0, MOST)
+  return { ...(chosen && { chosen }), others }
+}
+
+/** By the table that requests go through; what does not match by itself has no say in it. */
+const chosenAmong = (
   routes: readonly RouteSettings[],
   { host, target, method }: Asked,
 ): RouteSettings | undefined => {
   const found = compileRoutes(routes, (route) => route).match(host, target, method)
   return found === undefined || isRefusal(found) ? undefined : found
-}
-
-/**
- * The routes that were not chosen but nearly, at most `MOST`, the nearest first. Each is asked alone, as a table of its own,
- * so that no rule stands here a second time; slowly, so that no request waits for it.
- */
-export const runnersUp = async (
-  routes: readonly RouteSettings[],
-  chosen: RouteSettings | undefined,
-  asked: Asked,
-): Promise<readonly RunnerUp[]> => {
-  const found: RunnerUp[] = []
-  for (const [at, route] of routes.entries()) {
-    if (at % SLICE === SLICE - 1) await turn()
-    const why = route === chosen ? undefined : whyNot(route, asked)
-    if (why !== undefined) found.push({ route, why })
-  }
-  return found
-    .toSorted((one, other) => NEAREST.indexOf(one.why) - NEAREST.indexOf(other.why))
-    .slice(0, MOST)
 }
 
 const whyNot = (route: RouteSettings, asked: Asked): RunnerUp['why'] | undefined => {

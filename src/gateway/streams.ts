@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Lives } from '../store/lives.ts'
 import type { AccessToken, AccessTokens, Ended } from '../store/tokens.ts'
+import type { RouteTally } from '../telemetry/route-tally.ts'
 import type { StreamCounts, StreamKind, StreamReason } from '../telemetry/stream-counts.ts'
 import { GRANT_ENDED, type StreamEnd, streamEnd, TOKEN_EXPIRED } from './stream-end.ts'
 
@@ -10,6 +11,7 @@ export type Stream = {
   readonly token: AccessToken | undefined
   /** What the mere expiry of the token does to it, once it is followed. */
   readonly onExpiry: 'keep' | 'close'
+  readonly tally: RouteTally
   /** Ticks without progress after which it is given up. Infinity: it looks after itself. */
   patience: number
   /** The tick of its last progress. */
@@ -108,6 +110,7 @@ export const createStreams = (deps: {
       if (kind !== undefined) {
         stream.kind = kind
         counts.opened(kind)
+        stream.tally.streams += 1
       }
       const { token } = stream
       if (token === undefined) return
@@ -122,7 +125,9 @@ export const createStreams = (deps: {
       last.at = stream.at
       stream.at = -1
       streams.pop()
-      if (stream.kind !== undefined) counts.ended(stream.kind, reason)
+      if (stream.kind === undefined) return
+      counts.ended(stream.kind, reason)
+      if (stream.kind !== 'http') stream.tally.streams -= 1
     },
     close() {
       clearInterval(timer)

@@ -36,7 +36,7 @@ export type Target = {
 }
 
 /** `unwell`: its health check fails. `ejected`: its requests failed. */
-export type TargetState = 'well' | 'ejected' | 'unwell'
+type TargetState = 'well' | 'ejected' | 'unwell'
 
 /** A target as its upstream sees it. */
 export type Seat = Candidate & {

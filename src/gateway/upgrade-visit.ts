@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
+import { observeSeconds } from '../telemetry/histogram.ts'
 import { statusClass } from '../telemetry/upstream-tally.ts'
 import { answerFields, collectFields, repeatNames } from './headers.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
@@ -43,6 +44,7 @@ export const forwardUpgrade = (
   const way = upgrader.forward(visit.req, socket, head, upgradeTarget(passage, target), {
     responseHeaders(status, raw) {
       target.answered(status, clock() - visit.started)
+      observeSeconds(place.route.tally.firstByte, clock() - visit.started)
       return repeatNames(answerFields(status, collectFields(raw), visit))
     },
     refuse: (refused) => refuseUpgrade(socket, wordsFor(refused, place), visit.id),
@@ -67,6 +69,7 @@ export const forwardUpgrade = (
   const stream: Stream = {
     token: visit.token,
     onExpiry: place.route.onExpiry,
+    tally: place.route.tally,
     patience: Number.POSITIVE_INFINITY,
     touched: 0,
     at: -1,

@@ -25,8 +25,16 @@ export type Metrics = {
 export const createMetrics = (): Metrics => {
   const requests = new Map<string, { labels: Labels; count: number }>()
   const durations = new Map<string, Histogram>()
+  const refusals = new Map<string, { labels: Labels; value: number }>()
   const events = new Map<string, number>()
-  const read: Reading[] = []
+  const read: Reading[] = [
+    {
+      name: 'portcullis_refusals_total',
+      help: 'Requests that were refused here, by route and the word of the access log',
+      type: 'counter',
+      value: () => [...refusals.values()],
+    },
+  ]
   const histograms: HistogramReading[] = [
     {
       name: 'portcullis_request_seconds',
@@ -45,6 +53,12 @@ export const createMetrics = (): Metrics => {
       const counted = requests.get(key)
       if (counted) counted.count += 1
       else requests.set(key, { labels: { route, status }, count: 1 })
+      if (exchange.refusal !== undefined) {
+        const reason = exchange.refusal
+        const refused = refusals.get(`${route} ${reason}`)
+        if (refused) refused.value += 1
+        else refusals.set(`${route} ${reason}`, { labels: { route, reason }, value: 1 })
+      }
       if (!exchange.upgraded) observe(durations, route, exchange.seconds)
     },
     event(name) {

@@ -16,6 +16,7 @@ import { begin, createRelay, cut, finish, inform, isUploading, passOn } from './
 import { requestBody } from './request-body.ts'
 import type { Stream, Streams } from './streams.ts'
 import {
+  CLIENT_GONE,
   CLIENT_SLOW,
   type Failure,
   failureOf,
@@ -166,6 +167,7 @@ export const createErrand = (
       line.connections.release(connection)
       if (settled) return
       if (stopped) fail(stopped)
+      else if (isUploading(relay) && req.destroyed) fail(CLIENT_GONE)
       else if (relay.begun || !goesOn(error)) fail(failureOf(error, progress !== 'waiting'))
     },
   }

@@ -42,6 +42,9 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   const generation = (settings: Config) =>
     createGeneration(settings, { ...deps, log, stores, metrics, throttles })
   let current = generation(config)
+  let inForce = config
+  // Those of former configurations, while requests and tunnels that came under them last.
+  const retired = new Set<Gateway>()
   let draining = false
   let problems: readonly string[] = []
 
@@ -68,22 +71,24 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
     admin: listeners.admin.address,
     warm: () => current.warm(),
     async apply(next) {
-      const retired = current
+      const { gateway } = current
       const fresh = generation(next)
       await fresh.warm()
       current = fresh
+      inForce = next
+      retired.add(gateway)
       await stores.reload(next)
       problems = []
-      void retired.gateway.retire()
+      void gateway.retire().finally(() => retired.delete(gateway))
       return needingRestart(config, next)
     },
     report(found) {
       problems = found
     },
-    async stop({ idle = 1, limit = config.drain } = {}) {
+    async stop({ idle = 1, limit = inForce.drain } = {}) {
       draining = true
       await listeners.main.drain({ idle, limit })
-      await current.gateway.close()
+      await Promise.all([current.gateway, ...retired].map((gateway) => gateway.close()))
       await listeners.admin.drain({ idle: 0, limit: 1 })
       await stores.close()
     },

@@ -15,7 +15,7 @@ type ReadDeps = {
   readonly scopes: () => ReadonlyMap<string, string>
 }
 
-/** A token is good only while its grant, its client and its account are. */
+/** A token is good only while its grant, its client and its account are, and only for what they may still have. */
 export const createTokenReader =
   (deps: ReadDeps) =>
   async (id: string): Promise<AccessToken | Refusal> => {
@@ -23,16 +23,20 @@ export const createTokenReader =
     if (row === undefined) return 'unknown'
     const token: AccessToken = JSON.parse(row)
     if (token.exp <= deps.clock()) return 'expired'
-    const owners = await Promise.all([
+    const [grant, client, account] = await Promise.all([
       deps.grants.find(token.grant_id),
       deps.clients.find(token.client_id),
-      isOwnOf(token) || deps.accounts.findBySub(token.sub),
+      isOwnOf(token) ? NOBODY : deps.accounts.findBySub(token.sub),
     ])
-    if (owners.includes(undefined)) return 'revoked'
-    const scope = token.scope.filter((name) => deps.scopes().has(name))
+    if (grant === undefined || client === undefined || account === undefined) return 'revoked'
+    const may = [[...deps.scopes().keys()], ...listed(client), ...listed(account)]
+    const scope = token.scope.filter((name) => may.every((names) => names.includes(name)))
     return Object.freeze({ ...token, scope: Object.freeze(scope) })
   }
 
 // A client's own token has no account behind it.
-const isOwnOf = (token: AccessToken): true | undefined =>
-  token.sub === `client:${token.client_id}` ? true : undefined
+const isOwnOf = (token: AccessToken): boolean => token.sub === `client:${token.client_id}`
+const NOBODY: { readonly scope?: string } = {}
+
+const listed = ({ scope }: { readonly scope?: string }): readonly (readonly string[])[] =>
+  scope === undefined ? [] : [scope.split(' ')]

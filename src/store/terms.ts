@@ -71,7 +71,9 @@ export const openTerms = async (deps: {
   /** An entry with the proof by the first key, or a new one where it is over. */
   const renew = (key: string, entry: Entry | undefined): Entry => {
     const proof = proofOf(key)
-    if (entry !== undefined && stands(key, entry)) return { ...entry, proof }
+    // Mostly it is the same text: one tag an account, not two, at each start.
+    const same = entry?.proof === proof
+    if (entry !== undefined && (same || stands(key, entry))) return { ...entry, proof }
     const elsewhere = entry?.elsewhere
     const known = elsewhere !== undefined && stands(key, elsewhere)
     return { term: known ? elsewhere.term : draw(), proof }

@@ -5,14 +5,30 @@
 const FLOOR = [24, 15]
 
 const [major, minor] = process.versions.node.split('.').map(Number)
-if (major < FLOOR[0] || (major === FLOOR[0] && minor < FLOOR[1])) {
+if (major > FLOOR[0] || (major === FLOOR[0] && minor >= FLOOR[1])) void start()
+else void startOnOurNode()
+
+// What `npm install` brought along, in a checkout.
+function startOnOurNode() {
+  return Promise.all([import('node:child_process'), import('node:fs'), import('node:url')]).then(
+    ([{ spawn }, { existsSync }, { fileURLToPath }]) => {
+      const node = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url))
+      if (!existsSync(node)) return refuse()
+      const self = fileURLToPath(import.meta.url)
+      const child = spawn(node, [self].concat(process.argv.slice(2)), { stdio: 'inherit' })
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+        process.on(signal, () => child.kill(signal))
+      child.on('exit', (code) => process.exit(code === null ? 1 : code))
+    },
+  )
+}
+
+function refuse() {
   const floor = FLOOR.join('.')
   process.stderr.write(
     `portcullis needs Node ${floor} or newer; this is Node ${process.versions.node}\n`,
   )
   process.exitCode = 1
-} else {
-  void start()
 }
 
 // The compile cache is on before the first of our files is read: then Node need not load what takes the types off.

@@ -59,6 +59,9 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
       routes,
     })
   let current = generation(config)
+  let inForce = config
+  // Those of former configurations, while requests and tunnels that came under them last.
+  const retired = new Set<Gateway>()
   let draining = false
   let problems: readonly string[] = []
 
@@ -97,22 +100,24 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
       await Promise.all([current.warm(), loadApi()])
     },
     async apply(next) {
-      const retired = current
+      const { gateway } = current
       const fresh = generation(next)
       await fresh.warm()
       current = fresh
+      inForce = next
+      retired.add(gateway)
       await stores.reload(next)
       problems = []
-      void retired.gateway.retire()
+      void gateway.retire().finally(() => retired.delete(gateway))
       return needingRestart(config, next)
     },
     report(found) {
       problems = found
     },
-    async stop({ idle = 1, limit = config.drain } = {}) {
+    async stop({ idle = 1, limit = inForce.drain } = {}) {
       draining = true
       await listeners.main.drain({ idle, limit })
-      await current.gateway.close()
+      await Promise.all([current.gateway, ...retired].map((gateway) => gateway.close()))
       await listeners.admin.drain({ idle: 0, limit: 1 })
       await stores.close()
     },

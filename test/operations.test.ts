@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createLineSink } from '../src/telemetry/line-sink.ts'
 import { freePort, spawnPortcullis, until } from './support/portcullis.ts'
+import { handshake, switching } from './support/websocket-handshake.ts'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const closers: (() => unknown)[] = []
@@ -150,6 +152,81 @@ describe('R-37 SIGTERM drains', () => {
     await until(() => child.exitCode !== null)
     expect(child.exitCode).toBe(1)
     expect(await gone).toBe('gone')
+  })
+})
+
+describe('what a changed configuration leaves behind', () => {
+  const live = configuration(9).replace('upstreams: {', 'drain: 100ms\nupstreams: {')
+
+  /** Answers nothing but the end. */
+  const webSocketUpstream = async () => {
+    const server = createServer()
+    server.on('upgrade', (_req, socket) => {
+      socket.write(switching())
+      socket.on('error', () => {})
+      socket.on('end', () => socket.end()).resume()
+    })
+    const port = await freePort()
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+    closers.push(() => new Promise((resolve) => server.close(resolve)))
+    return port
+  }
+
+  it('a WebSocket that is older than the change is told 1001 too when it stops', async () => {
+    const upstream = await webSocketUpstream()
+    const { port, child, folder } = await start(live.replace(':9 ', `:${upstream} `))
+    const socket = connect(port, '127.0.0.1')
+    let received = Buffer.alloc(0)
+    socket.on('data', (chunk) => {
+      received = Buffer.concat([received, chunk])
+    })
+    socket.write(handshake({}, 'GET /open/live HTTP/1.1'))
+    await until(() => received.includes('\r\n\r\n'))
+    const file = join(folder, 'portcullis.yaml')
+    const before = await readFile(file, 'utf8')
+    await writeFile(file, before.replace('/a/*', '/b/*'))
+    await until(async () => (await fetch(`http://127.0.0.1:${port}/a/x`)).status === 404)
+    child.kill('SIGTERM')
+    await until(() => child.exitCode !== null)
+    const close = received.subarray(received.indexOf('\r\n\r\n') + 4)
+    expect([close[0], close.readUInt16BE(2)]).toEqual([0x88, 1001])
+  })
+})
+
+describe('R-44 nobody reads the log', () => {
+  it('requests go on, what is lost is counted, and it still stops', async () => {
+    const { origin, admin, child } = await start(configuration(9))
+    child.stdout?.removeAllListeners('data')
+    child.stdout?.pause()
+    const path = `/a/${'x'.repeat(7000)}`
+    for (let round = 0; round < 70; round++) {
+      const statuses = Array.from({ length: 10 }, async () => (await fetch(origin + path)).status)
+      expect(new Set(await Promise.all(statuses))).toEqual(new Set([401]))
+    }
+    expect(await (await fetch(`${admin}/metrics`)).text()).toMatch(/log_lines_dropped_total [1-9]/)
+    child.kill('SIGTERM')
+    await until(() => child.exitCode !== null)
+    expect(child.exitCode).toBe(0)
+  })
+
+  it('a reader that is gone stops neither requests nor the stop', async () => {
+    const { origin, child } = await start(configuration(9))
+    child.stdout?.destroy()
+    for (let round = 0; round < 3; round++) expect((await fetch(`${origin}/a/x`)).status).toBe(401)
+    child.kill('SIGTERM')
+    await until(() => child.exitCode !== null)
+    expect(child.exitCode).toBe(0)
+  })
+
+  it('lines that cannot be written are counted, and those that come later are tried again', async () => {
+    const unwritable = await open('/dev/null', 'r')
+    closers.push(() => unwritable.close())
+    const sink = createLineSink(unwritable.fd)
+    for (const dropped of [1, 2]) {
+      sink.write('{"event":"request"}\n')
+      await sink.drained(10)
+      expect(sink.dropped()).toBe(dropped)
+    }
   })
 })
 

@@ -153,14 +153,25 @@ describe('the launcher', () => {
   it.each(['12.22.12', '20.19.0', '24.14.1'])(
     'says in one line that Node %s is too old',
     async (version) => {
-      const { code, stderr } = await launch(version)
+      const { code, stderr } = await launch(version, built)
       expect(code).toBe(1)
       expect(stderr).toBe(`portcullis needs Node 24.15 or newer; this is Node ${version}\n`)
     },
   )
 
+  it('in a checkout goes on with the Node that npm install brought', async () => {
+    expect(await launch('20.19.0', root)).toMatchObject({
+      code: 0,
+      stdout: `${manifest.version}\n`,
+    })
+  })
+
   it.each(['24.15.0', '26.10.0'])('starts on Node %s', async (version) => {
-    expect(await launch(version)).toEqual({ code: 0, stderr: '', stdout: `${manifest.version}\n` })
+    expect(await launch(version, built)).toEqual({
+      code: 0,
+      stderr: '',
+      stdout: `${manifest.version}\n`,
+    })
   })
 
   it('holds to the floor that package.json names', () => {
@@ -168,12 +179,12 @@ describe('the launcher', () => {
   })
 
   /** The launcher believes `process.versions`; nothing else of an old Node is needed to see what it does. */
-  const launch = (version: string) => {
+  const launch = (version: string, from: string) => {
     const pretence = `Object.defineProperty(process,'versions',{value:{...process.versions,node:'${version}'}})`
     return outcome(
       run(process.execPath, [
         ...['--import', `data:text/javascript,${encodeURIComponent(pretence)}`],
-        ...['bin/portcullis.js', '--version'],
+        ...[join(from, 'bin/portcullis.js'), '--version'],
       ]),
     )
   }

@@ -310,7 +310,8 @@ describe.each(kinds)('the store contract, %s', (_kind, open) => {
       const { store, clock } = start(at)
       const secrets = createSecrets(['a secret for tests, long enough'])
       const limits = () => ({ idle: 600, absolute: 3600 })
-      const sessions = createSessions({ store, secrets, clock, limits })
+      const terms = { ofAccount: () => undefined }
+      const sessions = createSessions({ store, secrets, clock, terms, limits })
       const value = await sessions.start({ sub: 'ada', auth_time: clock() })
       return { store, clock, sessions, value }
     }

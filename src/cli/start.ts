@@ -18,6 +18,9 @@ export const start = async (
   terminal: Terminal,
 ): Promise<number> => {
   const file = resolve(configurationFile(named))
+  let reload = () => {}
+  // From the first moment: without a listener it would end the process. What it is for is found when the watch begins.
+  terminal.onSignal('SIGHUP', () => reload())
   const loaded = await loadConfiguration(file, terminal.env)
   if ('problems' in loaded) {
     for (const problem of loaded.problems) terminal.stderr.write(`${formatProblem(problem)}\n`)
@@ -30,6 +33,7 @@ export const start = async (
 
   const server = await startServer(config, { clock: systemClock, log })
   const stopped = untilStopped(server, terminal, log)
+  keepFromBlocking(terminal)
   await log.begin()
   announce(server, config, log)
   const demo = config.demo ? await startDemo(config, terminal) : undefined
@@ -37,13 +41,22 @@ export const start = async (
   // Else it is written only at a clean exit, which not every start comes to.
   flushCompileCache()
   const watch = await watchFile(file, loaded.stamp, terminal, server, log)
+  reload = () => void watch.reload()
 
   const code = await stopped
   watch.close()
   demo?.stop()
   log.info('stopped')
-  log.flush()
+  await log.drained(LAST_WORDS)
   return code
+}
+
+/** Seconds for the rest of the log. */
+const LAST_WORDS = 0.5
+
+/** Node makes a pipe non-blocking when it opens it; else a reader that stops would hold a thread of ours, and the exit. */
+const keepFromBlocking = ({ stdout }: Terminal): void => {
+  stdout.on('error', () => {})
 }
 
 const announce = (server: RunningServer, config: Config, log: OpenLog): void => {
@@ -94,7 +107,7 @@ const watchFile = async (
   log: OpenLog,
 ) => {
   const { watchConfiguration } = await import('../config/reload.ts')
-  const watch = watchConfiguration({
+  return watchConfiguration({
     file,
     since,
     load: () => loadConfiguration(file, terminal.env),
@@ -109,8 +122,6 @@ const watchFile = async (
       log.error('configuration.refused', { problems: lines })
     },
   })
-  terminal.onSignal('SIGHUP', () => void watch.reload())
-  return watch
 }
 
 const address = ({ host, port }: { host: string; port: number }): string =>

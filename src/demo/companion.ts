@@ -27,7 +27,9 @@ const startOrdersApi = ({ hostname, port }: URL, stderr: Writable) => {
   child.stderr.on('data', (chunk: Buffer) => stderr.write(`orders-api: ${chunk}`))
   child.on('exit', (code, signal) => {
     if (code !== 0 && signal !== 'SIGTERM')
-      stderr.write(`orders-api: ended with ${code ?? signal}; /orders will answer 502\n`)
+      stderr.write(
+        `orders-api: ended with ${code ?? signal}. If something else has port ${port}, /orders goes there; else it is 502.\n`,
+      )
   })
   return child
 }

@@ -184,6 +184,7 @@ export const createErrand = (
       line.connections.release(connection)
       if (settled) return
       if (stopped) fail(stopped)
+      else if (isUploading() && req.destroyed) fail(CLIENT_GONE)
       else if (relay.begun() || !goesOn(error)) fail(failureOf(error, sent), error)
     },
   }

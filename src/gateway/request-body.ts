@@ -34,6 +34,8 @@ export const requestBody = (
       done(error)
     },
   })
+  // Between two attempts nobody else listens, and an error unheard would end the process.
+  body.on('error', () => {})
   req.once('close', cut)
   return body
 }

@@ -7,8 +7,8 @@ export type Accounts = {
   findBySub(sub: string): Account | undefined | Promise<Account | undefined>
 }
 
-/** `replace` takes on the accounts of another configuration and returns the subjects that are gone. */
-export type FileAccounts = Accounts & { replace(settings: readonly AccountSettings[]): string[] }
+/** `replace` takes on the accounts of another configuration. */
+export type FileAccounts = Accounts & { replace(settings: readonly AccountSettings[]): void }
 
 export const createAccounts = (settings: readonly AccountSettings[]): FileAccounts => {
   let accounts = indexed(settings)
@@ -16,9 +16,7 @@ export const createAccounts = (settings: readonly AccountSettings[]): FileAccoun
     find: (username) => accounts.byUsername.get(username),
     findBySub: (sub) => accounts.bySub.get(sub),
     replace(next) {
-      const gone = [...accounts.bySub.keys()]
       accounts = indexed(next)
-      return gone.filter((sub) => !accounts.bySub.has(sub))
     },
   }
 }

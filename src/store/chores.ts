@@ -5,17 +5,21 @@ import type { Store } from './store.ts'
 export type Chores = {
   /** Takes each step; one that fails is logged, and taken again every half minute until it is done. */
   finish(steps: readonly Step[]): Promise<void>
-  stop(): void
+  /** Resolves when the step that is under way is done. No other is taken. */
+  stop(): Promise<void>
 }
 
 type Step = () => Promise<unknown>
 
 /** Deletes expired rows every half minute, a thousand at a time, so that nothing else waits for long. */
 export const createChores = (store: Pick<Store, 'purge'>, log: Log): Chores => {
+  const running = new Set<Promise<void>>()
   let unfinished: readonly Step[] = []
+  let stopped = false
 
-  const finish = async (steps: readonly Step[]): Promise<void> => {
+  const take = async (steps: readonly Step[]): Promise<void> => {
     for (const step of steps) {
+      if (stopped) return
       try {
         await step()
       } catch (cause) {
@@ -25,8 +29,14 @@ export const createChores = (store: Pick<Store, 'purge'>, log: Log): Chores => {
     }
   }
 
+  const finish = (steps: readonly Step[]): Promise<void> => {
+    const taken = take(steps).finally(() => running.delete(taken))
+    running.add(taken)
+    return taken
+  }
+
   const purge = async (): Promise<void> => {
-    while ((await store.purge(ROWS)) === ROWS);
+    while (!stopped && (await store.purge(ROWS)) === ROWS);
   }
 
   const doAll = (): Promise<void> => {
@@ -39,7 +49,14 @@ export const createChores = (store: Pick<Store, 'purge'>, log: Log): Chores => {
   }
 
   const timer = setInterval(doAll, EVERY).unref()
-  return { finish, stop: () => clearInterval(timer) }
+  return {
+    finish,
+    async stop() {
+      stopped = true
+      clearInterval(timer)
+      await Promise.all(running)
+    },
+  }
 }
 
 const EVERY = 30_000

@@ -23,8 +23,8 @@ export type Clients = {
   remove(client_id: string): Promise<void>
 }
 
-/** `replace` takes on the clients of another configuration and returns the ids that are gone. */
-export type FileClients = Clients & { replace(settings: readonly ClientSettings[]): string[] }
+/** `replace` takes on the clients of another configuration. */
+export type FileClients = Clients & { replace(settings: readonly ClientSettings[]): void }
 
 export const createClients = (deps: {
   readonly store: Store
@@ -58,9 +58,7 @@ export const createClients = (deps: {
       await store.batch([{ op: 'delete', key: clientKey(client_id) }], [endMessage({ client_id })])
     },
     replace(settings) {
-      const gone = [...ofFile.keys()]
       ofFile = byId(settings)
-      return gone.filter((client_id) => !ofFile.has(client_id))
     },
   }
 }

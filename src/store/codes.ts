@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { type Grant, grantKey, grantRow, keptUntil } from './grants.ts'
 import { digest, type Secrets } from './secrets.ts'
 import type { Store, Swap, Write } from './store.ts'
+import type { Terms } from './terms.ts'
 
 /** An authorization code (RFC 6749 §4.1.2), as it was issued. */
 export type Code = {
@@ -47,7 +48,7 @@ type Claim = {
 export type Codes = {
   /** Writes the code and its grant (short-lived until it is redeemed). Undefined: a swap among `writes` lost. */
   issue(request: CodeRequest): Promise<string | undefined>
-  /** Undefined: not minted here, unknown or expired. A spent one is known for its life and ten minutes more. */
+  /** Undefined: not minted here, unknown, expired, or of a term that is over. A spent one is known for its life and ten minutes more. */
   find(value: string): Promise<Code | undefined>
   /** The one atomic step. `lost`: someone else claimed it, or its grant ended. */
   claim(code: Code, claim: Claim): Promise<'claimed' | 'lost'>
@@ -57,11 +58,12 @@ type CodeDeps = {
   readonly store: Store
   readonly secrets: Secrets
   readonly clock: Clock
+  readonly terms: Pick<Terms, 'of'>
   /** The longest life of an access token, seconds. */
   readonly tokenLife: () => number
 }
 
-export const createCodes = ({ store, secrets, clock, tokenLife }: CodeDeps): Codes => ({
+export const createCodes = ({ store, secrets, clock, terms, tokenLife }: CodeDeps): Codes => ({
   async issue(request) {
     const value = secrets.mint('authorization-code')
     const code = codeOf(request, digest(value), clock())
@@ -84,6 +86,7 @@ export const createCodes = ({ store, secrets, clock, tokenLife }: CodeDeps): Cod
     const [row, spent] = await store.getMany([codeKey(id), spentKey(id)])
     if (row === undefined) return undefined
     const code: Code = JSON.parse(row)
+    if (code.grant.term !== terms.of(code.client_id, code.grant.sub)) return undefined
     if (spent !== undefined) return { ...code, spent: JSON.parse(spent) }
     return code.expires > clock() ? code : undefined
   },

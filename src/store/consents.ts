@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { digest } from './secrets.ts'
 import type { Page, Store, Write } from './store.ts'
+import type { Terms } from './terms.ts'
 
 /** What a person allowed a client before, to be remembered. A record of its own: one replay does not end it. */
 export type Consent = {
@@ -10,41 +11,73 @@ export type Consent = {
   /** When the person last said so, and until when it holds; seconds since the epoch. */
   readonly at: number
   readonly expires: number
+  /** The term of the client and the account: over when theirs is. */
+  readonly term?: string
 }
 
 export type Consents = {
   find(client_id: string, sub: string): Promise<Consent | undefined>
   /** Goes into the batch that issues the code. */
-  write(consent: Consent): Write
+  write(consent: Omit<Consent, 'term'>): Write
   remove(client_id: string, sub: string): Promise<void>
+  /** Removes what `which` picks out of all that a client was allowed. */
+  removeAllOfClient(client_id: string, which: Which): Promise<void>
+  /** Removes what `which` picks out of all that a person allowed. */
+  removeAllOfAccount(sub: string, which: Which): Promise<void>
   /** What a person allowed, oldest first. */
   ofAccount(sub: string, cursor?: string): Promise<{ consents: Consent[]; cursor: Page['cursor'] }>
 }
 
+type Which = (consent: Consent) => boolean
+
 export const createConsents = (deps: {
   readonly store: Store
   readonly clock: Clock
-}): Consents => ({
-  async find(client_id, sub) {
-    const row = await deps.store.get(consentKey(client_id, sub))
-    const consent: Consent | undefined = row === undefined ? undefined : JSON.parse(row)
-    return consent !== undefined && consent.expires > deps.clock() ? consent : undefined
-  },
-  write: (consent) => ({
-    op: 'set',
-    key: consentKey(consent.client_id, consent.sub),
-    value: JSON.stringify(consent),
-    expires: consent.expires * 1000,
-    indexes: [`consents:account:${consent.sub}`],
-  }),
-  async remove(client_id, sub) {
-    await deps.store.delete(consentKey(client_id, sub))
-  },
-  async ofAccount(sub, cursor) {
-    const page = await deps.store.list(`consents:account:${sub}`, { ...(cursor && { cursor }) })
-    return { consents: page.rows.map(({ value }) => JSON.parse(value)), cursor: page.cursor }
-  },
-})
+  readonly terms: Pick<Terms, 'of'>
+}): Consents => {
+  const { store, clock, terms } = deps
+
+  const list = async (index: string, cursor: string | undefined) => {
+    const page = await store.list(index, { ...(cursor && { cursor }) })
+    const consents = page.rows.map(({ value }): Consent => JSON.parse(value))
+    return { consents, cursor: page.cursor }
+  }
+
+  const removeAll = async (index: string, which: Which): Promise<void> => {
+    let cursor: string | undefined
+    do {
+      const page = await list(index, cursor)
+      const chosen = page.consents.filter(which)
+      await store.deleteMany(chosen.map(({ client_id, sub }) => consentKey(client_id, sub)))
+      cursor = page.cursor
+    } while (cursor !== undefined)
+  }
+
+  return {
+    async find(client_id, sub) {
+      const row = await store.get(consentKey(client_id, sub))
+      const consent: Consent | undefined = row === undefined ? undefined : JSON.parse(row)
+      if (consent === undefined || consent.expires <= clock()) return undefined
+      return consent.term === terms.of(client_id, sub) ? consent : undefined
+    },
+    write: (consent) => ({
+      op: 'set',
+      key: consentKey(consent.client_id, consent.sub),
+      value: JSON.stringify({ ...consent, term: terms.of(consent.client_id, consent.sub) }),
+      expires: consent.expires * 1000,
+      indexes: [ofAccount(consent.sub), ofClient(consent.client_id)],
+    }),
+    async remove(client_id, sub) {
+      await store.delete(consentKey(client_id, sub))
+    },
+    removeAllOfClient: (client_id, which) => removeAll(ofClient(client_id), which),
+    removeAllOfAccount: (sub, which) => removeAll(ofAccount(sub), which),
+    ofAccount: (sub, cursor) => list(ofAccount(sub), cursor),
+  }
+}
+
+const ofAccount = (sub: string): string => `consents:account:${sub}`
+const ofClient = (client_id: string): string => `consents:client:${client_id}`
 
 // A digest of both as JSON: whatever characters they hold, no two pairs share a key.
 const consentKey = (client_id: string, sub: string): string =>

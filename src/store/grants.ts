@@ -4,6 +4,8 @@ import { endMessage } from './ended.ts'
 import { afterlife, type EndNote } from './gone.ts'
 import type { Secrets } from './secrets.ts'
 import type { Store, Write } from './store.ts'
+import type { Terms } from './terms.ts'
+import type { Ended } from './tokens.ts'
 
 /**
  * A grant: one authorization, by a resource owner (or a client, for itself), to a client. Codes and tokens are its
@@ -23,6 +25,8 @@ export type Grant = {
   /** False until its code was redeemed. */
   readonly redeemed: boolean
   readonly refresh?: RefreshState
+  /** The term of its client and its account: over when theirs is. */
+  readonly term?: string
 }
 
 export type RefreshState = {
@@ -37,41 +41,48 @@ export type RefreshState = {
 
 export type Grants = {
   /** A new grant with an id of its own. A value: nothing is written yet. */
-  begin(grant: Omit<Grant, 'id' | 'redeemed' | 'refresh'>): Grant
+  begin(grant: Omit<Grant, 'id' | 'redeemed' | 'refresh' | 'term'>): Grant
   /** The row of a grant that needs no code (a client's own): goes into the batch of its token. */
   write(grant: Grant): Write
-  /** Undefined when it ended or its time is over. */
+  /** Undefined when it ended, or its time or its term is over. */
   find(id: string): Promise<Grant | undefined>
   /** Deletes it and tells every process: its tokens are refused everywhere from then on. */
   end(id: string, reason: string): Promise<void>
   /** When and why one ended, for as long as a token under it is remembered. */
   endOf(id: string): Promise<Pick<EndNote, 'at' | 'reason'> | undefined>
-  /** Ends every grant to a client; resolves to how many. */
-  endAllOfClient(client_id: string, reason: string): Promise<number>
-  /** Ends every grant by a resource owner; resolves to how many. */
-  endAllOfAccount(sub: string, reason: string): Promise<number>
+  /** Ends every grant to a client, or those that `which` picks; resolves to how many. */
+  endAllOfClient(client_id: string, reason: string, which?: Which): Promise<number>
+  /** Ends every grant by a resource owner, or those that `which` picks; resolves to how many. */
+  endAllOfAccount(sub: string, reason: string, which?: Which): Promise<number>
 }
+
+type Which = (grant: Grant) => boolean
 
 type GrantDeps = {
   readonly store: Store
   readonly secrets: Pick<Secrets, 'id'>
   readonly clock: Clock
   readonly log: Log
+  readonly terms: Pick<Terms, 'of'>
   /** The longest life of an access token, seconds: a grant stays at least as long as its tokens. */
   readonly tokenLife: () => number
 }
 
 export const createGrants = (deps: GrantDeps): Grants => {
-  const { store, clock, log } = deps
+  const { store, clock, log, terms } = deps
 
-  const endAll = async (index: string, ended: Parameters<typeof endMessage>[0]) => {
+  const endAll = async (index: string, ended: Ended, which: Which | undefined) => {
     let cursor: string | undefined
     let count = 0
     do {
       const page = await store.list(index, { limit: 500, ...(cursor && { cursor }) })
-      const deletes = page.rows.map(({ key }): Write => ({ op: 'delete', key }))
-      // One message a page, after its rows are gone: a re-read that it causes must not find them.
-      await store.batch(deletes, [endMessage(ended)])
+      const grants = page.rows.map(({ value }): Grant => JSON.parse(value))
+      const chosen = which === undefined ? grants : grants.filter(which)
+      const deletes = chosen.map(({ id }): Write => ({ op: 'delete', key: grantKey(id) }))
+      // With the rows gone in the same step: a re-read that a message causes must not find them. One message tells of
+      // all; of some it would end the others' cached tokens, too.
+      const told = which === undefined ? [ended] : chosen.map(({ id }) => ({ grant_id: id }))
+      if (told.length > 0) await store.batch(deletes, told.map(endMessage))
       count += deletes.length
       cursor = page.cursor
     } while (cursor !== undefined)
@@ -86,7 +97,15 @@ export const createGrants = (deps: GrantDeps): Grants => {
   }
 
   return {
-    begin: (grant) => ({ id: deps.secrets.id(), ...grant, redeemed: false }),
+    begin(grant) {
+      const term = terms.of(grant.client_id, grant.sub)
+      return {
+        id: deps.secrets.id(),
+        ...grant,
+        redeemed: false,
+        ...(term !== undefined && { term }),
+      }
+    },
     write: (grant) => ({
       op: 'set',
       ...grantRow(grant, keptUntil(grant, clock(), deps.tokenLife())),
@@ -94,7 +113,8 @@ export const createGrants = (deps: GrantDeps): Grants => {
     async find(id) {
       const row = await store.get(grantKey(id))
       const grant: Grant | undefined = row === undefined ? undefined : JSON.parse(row)
-      return grant !== undefined && grant.expires > clock() ? grant : undefined
+      if (grant === undefined || grant.expires <= clock()) return undefined
+      return grant.term === terms.of(grant.client_id, grant.sub) ? grant : undefined
     },
     async end(id, reason) {
       const writes: readonly Write[] = [{ op: 'delete', key: grantKey(id) }, note(id, reason)]
@@ -105,13 +125,13 @@ export const createGrants = (deps: GrantDeps): Grants => {
       const row = await store.get(endKey(id))
       return row === undefined ? undefined : JSON.parse(row)
     },
-    async endAllOfClient(client_id, reason) {
-      const count = await endAll(`grants:client:${client_id}`, { client_id })
+    async endAllOfClient(client_id, reason, which) {
+      const count = await endAll(`grants:client:${client_id}`, { client_id }, which)
       log.audit('client.grants_ended', { client_id, reason, count })
       return count
     },
-    async endAllOfAccount(sub, reason) {
-      const count = await endAll(`grants:account:${sub}`, { sub })
+    async endAllOfAccount(sub, reason, which) {
+      const count = await endAll(`grants:account:${sub}`, { sub }, which)
       log.audit('account.grants_ended', { sub, reason, count })
       return count
     },

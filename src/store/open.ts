@@ -6,6 +6,7 @@ import { createChores } from './chores.ts'
 import { type Clients, createClients } from './clients.ts'
 import { type Codes, createCodes } from './codes.ts'
 import { type Consents, createConsents } from './consents.ts'
+import { endFormer } from './former.ts'
 import { createGrants, type Grants } from './grants.ts'
 import { keptSecret } from './kept-secret.ts'
 import { createLives, type Lives } from './lives.ts'
@@ -15,8 +16,9 @@ import { createTokenReader } from './read-token.ts'
 import { createRefreshTokens, type RefreshTokens } from './refresh-tokens.ts'
 import { createSecrets, randomSecret, type Secrets } from './secrets.ts'
 import { createSessions, type Sessions } from './sessions.ts'
-import { type Store, StoreRefused } from './store.ts'
-import { type AccessTokens, createAccessTokens } from './tokens.ts'
+import { MISSED, type Store, StoreRefused } from './store.ts'
+import { type FileTerms, NAMES, openTerms } from './terms.ts'
+import { type AccessTokens, createAccessTokens, type Ended } from './tokens.ts'
 
 /** Everything that outlives a request. */
 export type Stores = {
@@ -33,16 +35,18 @@ export type Stores = {
   readonly consents: Consents
   readonly passwords: Passwords
   /**
-   * Takes on a configuration that was read anew (not its `store`). What it no longer names ends: for this process before
-   * this returns, in the store when the promise resolves, or once the store answers again.
+   * Takes on a configuration that was read anew (not its `store`). What it no longer names, or names with another
+   * password, ends: for this process before this returns, in the store when the promise resolves, or once the store
+   * answers again.
    */
   reload(config: Config): Promise<void>
   close(): Promise<void>
 }
 
 /**
- * Opens the store that `config.store` names, or takes the one that is given. Throws StoreRefused when we will not start
- * on it.
+ * Opens the store that `config.store` names, or takes the one that is given. What was given to names that the
+ * configuration no longer has is over when this resolves, and is deleted soon after. Throws StoreRefused when we will
+ * not start on it.
  */
 export const openStores = async (
   initial: Config,
@@ -52,10 +56,12 @@ export const openStores = async (
   const { clock, log } = deps
   const store = deps.store ?? (await openStore(config, deps))
   const secrets = createSecrets(secretsOf(config))
+  const terms = await termsOf(store, secrets)
+  const over = terms.replace(config)
   const tokenLife = () => longestTokenLife(config)
   const clients = createClients({ store, clock, settings: config.clients })
   const accounts = createAccounts(config.accounts)
-  const grants = createGrants({ store, secrets, clock, log, tokenLife })
+  const grants = createGrants({ store, secrets, clock, log, terms, tokenLife })
   const scopes = () => config.scopes
   const read = createTokenReader({ store, grants, clients, accounts, clock, scopes })
   const tokens = createAccessTokens({
@@ -63,41 +69,55 @@ export const openStores = async (
     lifetimes: () => config.tokens,
     maximum: config.limits.cachedTokens,
   })
-  const sessions = createSessions({ store, secrets, clock, limits: () => config.sessions })
+  const sessions = createSessions({ store, secrets, clock, terms, limits: () => config.sessions })
+  const consents = createConsents({ store, clock, terms })
   const chores = createChores(store, log)
 
+  const end = (ended: readonly Ended[]): void => ended.forEach(tokens.end)
+  const endElsewhere = (ended: readonly Ended[]): void => {
+    end(ended)
+    tokens.forget()
+  }
+  // The terms first: once they are written, no start to come takes a former term for a standing one.
+  const settle = (ended: readonly Ended[]): Promise<void> =>
+    chores.finish([
+      () => terms.keep(endElsewhere),
+      ...ended.flatMap((one) => endFormer(one, { terms, grants, sessions, consents })),
+    ])
+  const unsubscribe = store.subscribe((message) => {
+    if (message === NAMES || message === MISSED) {
+      void chores.finish([() => terms.look(endElsewhere)])
+    }
+  })
+  void settle(over)
+
   return {
-    ...{ store, secrets, tokens, grants, clients, accounts, sessions },
-    codes: createCodes({ store, secrets, clock, tokenLife }),
+    ...{ store, secrets, tokens, grants, clients, accounts, sessions, consents },
+    codes: createCodes({ store, secrets, clock, terms, tokenLife }),
     refreshTokens: createRefreshTokens({ store, secrets, grants, clock, tokenLife }),
     lives: createLives({ store, read, grants, clients, accounts, clock }),
-    consents: createConsents({ store, clock }),
     passwords: createPasswords(() =>
       config.accounts.find(({ password }) => password.startsWith('$')),
     ),
     async reload(next) {
       const before = config
       config = next
-      const goneClients = clients.replace(next.clients)
-      const goneSubs = accounts.replace(next.accounts)
-      for (const client_id of goneClients) tokens.end({ client_id })
-      for (const sub of goneSubs) tokens.end({ sub })
-      if (takeOnSecrets(secrets, before, next) || lostScopes(before, next)) tokens.forget()
-      await chores.finish([
-        ...goneClients.map((client_id) => () => grants.endAllOfClient(client_id, REMOVED)),
-        ...goneSubs.map((sub) => () => grants.endAllOfAccount(sub, REMOVED)),
-        ...goneSubs.map((sub) => () => sessions.endAllOfAccount(sub)),
-      ])
+      clients.replace(next.clients)
+      accounts.replace(next.accounts)
+      const rotated = takeOnSecrets(secrets, before, next)
+      const former = terms.replace(next)
+      end(former)
+      if (rotated || changesScopes(before, next)) tokens.forget()
+      await settle(former)
     },
     async close() {
-      chores.stop()
+      unsubscribe()
+      await chores.stop()
       tokens.close()
       await store.close()
     },
   }
 }
-
-const REMOVED = 'removed from the configuration'
 
 const openStore = async (config: Config, deps: { clock: Clock; log: Log }): Promise<Store> => {
   const { store } = config
@@ -107,6 +127,19 @@ const openStore = async (config: Config, deps: { clock: Clock; log: Log }): Prom
     `store: ${store.kind} is not in this release`,
     'Use sqlite:FILE, or memory: for what may be lost at the next start.',
   )
+}
+
+const termsOf = async (store: Store, secrets: Secrets): Promise<FileTerms> => {
+  try {
+    return await openTerms({ store, secrets })
+  } catch (cause) {
+    await store.close()
+    throw new StoreRefused(
+      'store: what it knows of the configuration cannot be read',
+      'See that nothing else holds the store, then start again.',
+      { cause },
+    )
+  }
 }
 
 const secretsOf = (config: Config): readonly string[] => {
@@ -122,8 +155,20 @@ const takeOnSecrets = (secrets: Secrets, before: Config, next: Config): boolean 
   return true
 }
 
-const lostScopes = (before: Config, next: Config): boolean =>
-  [...before.scopes.keys()].some((scope) => !next.scopes.has(scope))
+// What is new can have been given to nobody, and what is gone ends.
+const changesScopes = (before: Config, next: Config): boolean => {
+  const after = scopesOf(next)
+  return (
+    [...before.scopes.keys()].some((scope) => !next.scopes.has(scope)) ||
+    [...scopesOf(before)].some(([key, scope]) => after.has(key) && after.get(key) !== scope)
+  )
+}
+
+const scopesOf = ({ clients, accounts }: Config): ReadonlyMap<string, string | undefined> =>
+  new Map([
+    ...clients.map(({ client_id, scope }) => [`client:${client_id}`, scope] as const),
+    ...accounts.map(({ sub, scope }) => [`account:${sub}`, scope] as const),
+  ])
 
 const longestTokenLife = ({ tokens, clients }: Config): number =>
   Math.max(tokens.accessToken, ...clients.map((client) => client.tokens.accessToken ?? 0))

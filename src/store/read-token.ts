@@ -16,7 +16,7 @@ type ReadDeps = {
   readonly scopes: () => ReadonlyMap<string, string>
 }
 
-/** A token is good only while its grant, its client and its account are. */
+/** A token is good only while its grant, its client and its account are, and only for what they may still have. */
 export const createTokenReader =
   (deps: ReadDeps) =>
   async (id: string): Promise<Found> => {
@@ -30,14 +30,15 @@ export const createTokenReader =
     const [grant, client, account] = await Promise.all([
       deps.grants.find(token.grant_id),
       deps.clients.find(token.client_id),
-      isOwnOf(token) || deps.accounts.findBySub(token.sub),
+      isOwnOf(token) ? NOBODY : deps.accounts.findBySub(token.sub),
     ])
     if (client === undefined) return revoked(token, { what: 'client' })
     if (account === undefined) return revoked(token, { what: 'account' })
     if (grant === undefined) {
       return revoked(token, { what: 'grant', ...(await deps.grants.endOf(token.grant_id)) })
     }
-    const scope = token.scope.filter((name) => deps.scopes().has(name))
+    const may = [[...deps.scopes().keys()], ...listed(client), ...listed(account)]
+    const scope = token.scope.filter((name) => may.every((names) => names.includes(name)))
     return Object.freeze({ ...token, scope: Object.freeze(scope) })
   }
 
@@ -50,5 +51,8 @@ const revoked = (token: AccessToken, ended: EndNote): Found => ({
 })
 
 // A client's own token has no account behind it.
-const isOwnOf = (token: AccessToken): true | undefined =>
-  token.sub === `client:${token.client_id}` ? true : undefined
+const isOwnOf = (token: AccessToken): boolean => token.sub === `client:${token.client_id}`
+const NOBODY: { readonly scope?: string } = {}
+
+const listed = ({ scope }: { readonly scope?: string }): readonly (readonly string[])[] =>
+  scope === undefined ? [] : [scope.split(' ')]

@@ -10,6 +10,7 @@ export type Purpose =
   | 'browser'
   | 'request'
   | 'csrf'
+  | 'account'
 
 /** Mints, recognises and seals secrets. The only randomness of the program. */
 export type Secrets = {

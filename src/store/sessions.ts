@@ -2,31 +2,35 @@ import { Keyv } from 'keyv'
 import type { Clock } from '../clock.ts'
 import { digest, type Secrets } from './secrets.ts'
 import { type Store, StoreUnavailable } from './store.ts'
+import type { Terms } from './terms.ts'
 
 /** A person who signed in, in one browser. */
-type Session = {
+export type Session = {
   /** Names the session without being its value: the digest. */
   readonly id: string
   readonly sub: string
   /** Seconds since the epoch. */
   readonly auth_time: number
   readonly expires: number
+  /** The account's term: over when that is. */
+  readonly term?: string
 }
 
 export type Sessions = {
   /** Resolves to the cookie's value. A new one at every sign-in. */
   start(session: { sub: string; auth_time: number }): Promise<string>
-  /** Undefined: unknown, idle for too long, or over. Counts as use, written at most once a minute. */
+  /** Undefined: unknown, idle for too long, over, or of a term that is. Counts as use, written at most once a minute. */
   find(value: string): Promise<Session | undefined>
   end(value: string): Promise<void>
-  /** Signs a person out everywhere; resolves to how many sessions. */
-  endAllOfAccount(sub: string): Promise<number>
+  /** Signs a person out everywhere, or of those sessions that `which` picks; resolves to how many. */
+  endAllOfAccount(sub: string, which?: (session: Session) => boolean): Promise<number>
 }
 
 type SessionDeps = {
   readonly store: Store
   readonly secrets: Secrets
   readonly clock: Clock
+  readonly terms: Pick<Terms, 'ofAccount'>
   /** Seconds. */
   readonly limits: () => { readonly idle: number; readonly absolute: number }
 }
@@ -35,7 +39,8 @@ type SessionDeps = {
  * Two rows a session: what it is, through Keyv, until its absolute end; and when it was last used, until it has idled
  * too long. Touching writes the second alone, so that no touch brings back a session that was just ended.
  */
-export const createSessions = ({ store, secrets, clock, limits }: SessionDeps): Sessions => {
+export const createSessions = (deps: SessionDeps): Sessions => {
+  const { store, secrets, clock, terms, limits } = deps
   // No 'error' listener, on purpose: with one, Keyv answers an outage as if the session were unknown. Keyv counts from
   // the machine's clock; the end of a session is set, and judged, by ours.
   const end = () => (clock() + limits().absolute) * 1000
@@ -55,11 +60,22 @@ export const createSessions = ({ store, secrets, clock, limits }: SessionDeps): 
   const remove = (ids: readonly string[]): Promise<boolean[]> =>
     store.deleteMany(ids.flatMap((id) => [sessionKey(id), useKey(id)]))
 
+  // One that is just being started has no row of its own yet.
+  const list = async (sub: string, cursor: string | undefined) => {
+    const index = `sessions:account:${sub}`
+    const page = await store.list(index, { limit: 500, ...(cursor && { cursor }) })
+    const ids = page.rows.map(({ key }) => key.slice(useKey('').length))
+    const sessions = await keyv.getMany(ids.map(sessionKey))
+    return { found: ids.map((id, i) => ({ id, session: sessions[i] })), cursor: page.cursor }
+  }
+
   return {
     async start({ sub, auth_time }) {
       const value = secrets.mint('session')
       const id = digest(value)
-      const session: Session = { id, sub, auth_time, expires: clock() + limits().absolute }
+      const term = terms.ofAccount(sub)
+      const expires = clock() + limits().absolute
+      const session = { id, sub, auth_time, expires, ...(term !== undefined && { term }) }
       await use(id, sub)
       if (!(await keyv.set(sessionKey(id), session))) throw new StoreUnavailable('no session')
       return value
@@ -70,20 +86,26 @@ export const createSessions = ({ store, secrets, clock, limits }: SessionDeps): 
       const [session, used] = await Promise.all([keyv.get(sessionKey(id)), store.get(useKey(id))])
       if (session === undefined || used === undefined || session.expires <= clock())
         return undefined
+      if (session.term !== terms.ofAccount(session.sub)) return undefined
       if (clock() - Number(used) >= 60) await use(id, session.sub)
       return session
     },
     async end(value) {
       if (secrets.minted('session', value)) await remove([digest(value)])
     },
-    async endAllOfAccount(sub) {
+    async endAllOfAccount(sub, which) {
+      let cursor: string | undefined
       let count = 0
-      for (;;) {
-        const { rows } = await store.list(`sessions:account:${sub}`, { limit: 500 })
-        if (rows.length === 0) return count
-        await remove(rows.map(({ key }) => key.slice(useKey('').length)))
-        count += rows.length
-      }
+      do {
+        const page = await list(sub, cursor)
+        const chosen = page.found.filter(
+          ({ session }) => which === undefined || (session && which(session)),
+        )
+        await remove(chosen.map(({ id }) => id))
+        count += chosen.length
+        cursor = page.cursor
+      } while (cursor !== undefined)
+      return count
     },
   }
 }

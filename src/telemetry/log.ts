@@ -1,4 +1,5 @@
 import { describeError } from './describe-error.ts'
+import { createLineSink, type LineSink } from './line-sink.ts'
 
 /** Structured logging: one JSON line an event, the event's name first. Never a secret among the fields. */
 export type Log = {
@@ -17,6 +18,8 @@ export type OpenLog = Log & {
   /** Lines lost because nobody read standard output. */
   dropped(): number
   flush(): void
+  /** Resolves when everything is written, or cannot be within so many seconds. */
+  drained(seconds: number): Promise<void>
   /** Loads the writer; what was logged before follows. */
   begin(): Promise<void>
   setLevel(level: string): void
@@ -29,6 +32,7 @@ export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, au
  * what comes on top is dropped and counted. Lines are kept until `begin` has loaded the writer.
  */
 export const openLog = (level: string, fd = 1): OpenLog => {
+  const sink = createLineSink(fd)
   let writer: Writer | undefined
   const early: (() => void)[] = []
   const write = (act: (to: Writer) => void) => {
@@ -49,11 +53,12 @@ export const openLog = (level: string, fd = 1): OpenLog => {
     error: line('error', true),
     audit: line('audit', true),
     async begin() {
-      writer = await openWriter(level, fd)
+      writer = await openWriter(level, sink)
       for (const act of early.splice(0)) act()
     },
-    dropped: () => writer?.lost() ?? 0,
-    flush: () => write(({ stream }) => stream.flushSync()),
+    dropped: sink.dropped,
+    flush: () => write(sink.flush),
+    drained: sink.drained,
     setLevel: (next) =>
       write(({ logger }) => {
         logger.level = next
@@ -63,21 +68,9 @@ export const openLog = (level: string, fd = 1): OpenLog => {
 
 type Writer = Awaited<ReturnType<typeof openWriter>>
 
-const openWriter = async (level: string, fd: number) => {
+// A sink of ours: pino's own waits for the reader when it flushes and at exit, for ever when there is none.
+const openWriter = async (level: string, sink: LineSink) => {
   const { default: pino } = await import('pino')
-  let lost = 0
-  const stream = pino.destination({
-    fd,
-    sync: false,
-    minLength: 8_192,
-    periodicFlush: 200,
-    maxLength: 4_194_304,
-  })
-  const lose = () => {
-    lost += 1
-  }
-  stream.on('drop', lose)
-  stream.on('error', lose)
   const logger = pino(
     {
       level,
@@ -86,9 +79,9 @@ const openWriter = async (level: string, fd: number) => {
       customLevels: { audit: 55 },
       formatters: { level: (label) => ({ level: label }) },
     },
-    stream,
+    sink,
   )
-  return { logger, stream, lost: () => lost, soon: createSoon(() => stream.flush()) }
+  return { logger, soon: createSoon(sink.flush) }
 }
 
 /** Runs `act` once at the end of the current turn, however often it was asked. */

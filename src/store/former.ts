@@ -1,0 +1,44 @@
+import type { Consent, Consents } from './consents.ts'
+import type { Grant, Grants } from './grants.ts'
+import type { Session, Sessions } from './sessions.ts'
+import type { Terms } from './terms.ts'
+import type { Ended } from './tokens.ts'
+
+type FormerDeps = {
+  readonly terms: Terms
+  readonly grants: Pick<Grants, 'endAllOfClient' | 'endAllOfAccount'>
+  readonly sessions: Pick<Sessions, 'endAllOfAccount'>
+  readonly consents: Pick<Consents, 'removeAllOfClient' | 'removeAllOfAccount'>
+}
+
+/**
+ * The steps that take out of the store what was given in a term that is over. They may be taken late: what was given
+ * since, to a name that was given again, is left alone.
+ */
+export const endFormer = (
+  ended: Ended,
+  { terms, grants, sessions, consents }: FormerDeps,
+): readonly (() => Promise<unknown>)[] => {
+  const { client_id, sub } = ended
+  const reason = terms.names(ended) ? 'another password' : 'removed from the configuration'
+  const isOver = (given: Grant | Consent): boolean =>
+    !terms.names(ended) || given.term !== terms.of(given.client_id, given.sub)
+  const sessionIsOver = (session: Session): boolean =>
+    !terms.names(ended) || session.term !== terms.ofAccount(session.sub)
+
+  return [
+    ...(client_id === undefined
+      ? []
+      : [
+          () => grants.endAllOfClient(client_id, reason, isOver),
+          () => consents.removeAllOfClient(client_id, isOver),
+        ]),
+    ...(sub === undefined
+      ? []
+      : [
+          () => sessions.endAllOfAccount(sub, sessionIsOver),
+          () => grants.endAllOfAccount(sub, reason, isOver),
+          () => consents.removeAllOfAccount(sub, isOver),
+        ]),
+  ]
+}

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm'
  * Told of bytes that were read and passed on; has V8 free their buffers after each `EACH` of them.
  *
  * Node reads into buffers outside of the heap. V8 sees the few bytes of each that are within, and lets some hundred
- * megabytes of the others gather before it looks. A collection of the young generation after 8 MiB keeps a stream of any
+ * megabytes of the others gather before it looks. A collection of the young generation after 4 MiB keeps a stream of any
  * length within that much, costs a fraction of a millisecond, and is earned back, as memory is used again while it is warm.
  */
 export const createSweep = (): ((bytes: number) => void) => {
@@ -20,7 +20,7 @@ export const createSweep = (): ((bytes: number) => void) => {
   }
 }
 
-const EACH = 8 * 2 ** 20
+const EACH = 4 * 2 ** 20
 
 type Collect = (options: { readonly type: 'minor' }) => void
 

@@ -18,6 +18,7 @@ import { createRelay } from './relay.ts'
 import { requestBody } from './request-body.ts'
 import { streamReason } from './stream-end.ts'
 import { type Stream, type Streams, ticks } from './streams.ts'
+import { sweep } from './sweep.ts'
 import {
   CLIENT_GONE,
   CLIENT_SLOW,
@@ -80,6 +81,7 @@ export const createErrand = (
     moved(bytes) {
       stream.touched = streams.tick
       stream.patience = silence
+      sweep(bytes)
       job.moved(bytes)
     },
     stalled() {
@@ -149,6 +151,7 @@ export const createErrand = (
       flowing(bytes) {
         stream.touched = streams.tick
         received += bytes
+        sweep(bytes)
         if (received > job.maxBody) stop(TOO_LARGE)
       },
     })

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { reset } from './deny-upgrade.ts'
+import { sweep } from './sweep.ts'
 import { CUT, type Failure, LIFETIME, TUNNEL_IDLE } from './upstream-failure.ts'
 import { closeFrame, createFrameTracker } from './websocket-frames.ts'
 
@@ -143,6 +144,7 @@ const createLane = (
   }
   from.on('data', (chunk: Buffer) => {
     on.active()
+    sweep(chunk.length)
     if (stopped) return
     write(chunk.subarray(0, frames.follow(chunk, atBoundary !== undefined)))
     if (frames.closing()) on.closing()

@@ -200,7 +200,7 @@ describe('one mistake, one problem, at its place', () => {
     ],
     [
       `${ISSUER}limits: { formBody: 65536 }\n`,
-      '2:21 limits.formBody: must be text: put it in quotes',
+      '2:21 limits.formBody: needs a unit: 65536b, 65536kb or 65536mb',
     ],
     [
       `${ISSUER}limits: { formBody: 1gb }\n`,
@@ -208,6 +208,7 @@ describe('one mistake, one problem, at its place', () => {
     ],
     // durations
     [`${ISSUER}drain: "30"\n`, '2:8 drain: needs a unit: 30s, 30m, 30h or 30d'],
+    [`${ISSUER}drain: 30\n`, '2:8 drain: needs a unit: 30s, 30m, 30h or 30d'],
     [
       `${ISSUER}drain: 5 minutes\n`,
       '2:8 drain: must be a duration: a number and ms, s, m, h or d, such as 90s or 10m',

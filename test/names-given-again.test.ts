@@ -102,6 +102,18 @@ const standing = async (stores: Stores, given: Given): Promise<string[]> => {
   return Object.entries(found).flatMap(([name, stands]) => (stands ? [name] : []))
 }
 
+/** What one gives to bob is good in all, and none is in the middle of a change. */
+const agree = async (rooms: readonly Stores[]): Promise<boolean> => {
+  for (const room of rooms) {
+    const given = await give(room, 'web', 'bob').catch(() => undefined)
+    if (given === undefined) return false
+    for (const other of rooms) {
+      if ((await standing(other, given)).length < ALL.length) return false
+    }
+  }
+  return true
+}
+
 const ALL = ['access', 'refresh', 'code', 'session', 'consent']
 
 describe.each([
@@ -291,16 +303,27 @@ describe('names in the file, of several processes on one store', () => {
     await restart(without('ada'))
     await restart(without('bob'))
     const rooms = await Promise.all([start(config), start(config), start(config)])
-    await until(async () => {
-      for (const room of rooms) {
-        const fresh = await give(room, 'web', 'bob')
-        for (const other of rooms) {
-          if ((await standing(other, fresh)).length < ALL.length) return false
-        }
-      }
-      return true
-    })
+    await until(() => agree(rooms))
     for (const room of rooms) expect(await standing(room, given)).toEqual([])
+  })
+
+  it('those that name what another does not name agree on it, and come to rest', async () => {
+    const { start } = onSqlite()
+    const [one, two] = [await start(config), await start(config)]
+    const names = () => one.store.get('configuration:names')
+    await until(async () => (await names()) !== undefined)
+    const accounts = [account('eve'), account('ada')]
+    const other = await start({ ...config, accounts })
+    // Neither in its first term: dropped and named again the one, new the other.
+    const [bob, eve] = [/"account:bob","[^"]/, /"account:eve","[^"]/]
+    await until(async () => {
+      const row = (await names()) ?? ''
+      return bob.test(row) && eve.test(row) && agree([one, two])
+    })
+    const row = await names()
+    await Promise.all([one, two, other].map(({ store }) => store.publish('names')))
+    expect(await agree([one, two])).toBe(true)
+    expect(await names()).toBe(row)
   })
 
   it('A38 processes that read the file anew end it once, and what is given afterwards is good in all', async () => {

@@ -189,6 +189,18 @@ describe('the file', () => {
     expect(await store.get('a')).toBe('1')
   })
 
+  it('R-27 damaged while we run: the channel is not healthy, and one line of the log says why', async () => {
+    const file = inFolder()
+    const { log, logged } = recordingLog()
+    const store = open(file, { log })
+    await store.set('a', '1', inAMinute())
+    const foreign = new DatabaseSync(file, { timeout: 5000 })
+    closers.push(() => foreign.close())
+    foreign.exec('DROP TABLE beats')
+    await until(() => !store.channel.healthy())
+    expect(logged.filter(({ event }) => event === 'store.poll')).toHaveLength(1)
+  })
+
   it('P8 rows that expired are purged by the thread, without being asked', async () => {
     const file = inFolder()
     const clock = movableClock()

@@ -43,9 +43,15 @@ export const asText = (value: unknown): string => {
   throw new Wrong('must be text', true)
 }
 
+/** An amount with its unit. YAML reads an amount alone as a number: `parse` knows better than we what it lacks. */
+const measure = (description: string, pattern: RegExp, parse: (text: string) => number) =>
+  setting(description, { type: 'string', pattern: orVariable(pattern) }, (value) =>
+    parse(typeof value === 'number' ? String(value) : asText(value)),
+  )
+
 /** Seconds. Bounds in seconds, inclusive. */
 export const duration = (description: string, { min = 1, max = YEARS, whole = false } = {}) =>
-  text(description, { pattern: orVariable(DURATION) }, (given) => {
+  measure(description, DURATION, (given) => {
     const seconds = parseDuration(given)
     if (seconds < min) throw new Wrong(`must be at least ${formatDuration(min)}`)
     if (seconds > max) throw new Wrong(`must be at most ${formatDuration(max)}`)
@@ -55,7 +61,7 @@ export const duration = (description: string, { min = 1, max = YEARS, whole = fa
 
 /** Bytes. */
 export const size = (description: string, min: number, max: number) =>
-  text(description, { pattern: orVariable(SIZE) }, (given) => {
+  measure(description, SIZE, (given) => {
     const bytes = parseSize(given)
     if (bytes < min || bytes > max) throw new Wrong(`must be from ${min}b to ${max}b`)
     return bytes

@@ -8,7 +8,7 @@ import { OAuthError } from './errors.ts'
  * Counts failures by whom they are tried against and from which network, so that guessing stops and nobody is locked out
  * elsewhere. What succeeds is never counted. One count a process.
  */
-export type Throttle = {
+type Throttle = {
   /** Throws 429 with Retry-After while too many attempts have failed. To be asked before the attempt and after it. */
   check(who: string, address: string): Promise<void>
   /** Counts one. Throws 429 when others failed in the meantime, so that the answer tells nothing about this one. */
@@ -20,7 +20,7 @@ export type Throttle = {
  * Lets `limit.points` failures through in `limit.duration` seconds. Asked again after an attempt, it refuses what a
  * parallel burst would have won.
  */
-export const createThrottle = (limit: Limit): Throttle => {
+const createThrottle = (limit: Limit): Throttle => {
   let loaded: Promise<Counter> | undefined
   const load = () => {
     loaded ??= import('rate-limiter-flexible').then(({ RateLimiterMemory }) =>

@@ -37,18 +37,18 @@ export const createConsents = (deps: {
 }): Consents => {
   const { store, clock, terms } = deps
 
-  const list = async (index: string, cursor: string | undefined) => {
-    const page = await store.list(index, { ...(cursor && { cursor }) })
-    const consents = page.rows.map(({ value }): Consent => JSON.parse(value))
-    return { consents, cursor: page.cursor }
-  }
+  // The swap keeps it from deleting what was written in the row's place since it was read.
+  const removeOnly = ({ key, value }: Page['rows'][number]): Promise<boolean> =>
+    store.batch([
+      { op: 'swap', key, expected: value, next: value, expires: clock() * 1000 + 1 },
+      { op: 'delete', key },
+    ])
 
   const removeAll = async (index: string, which: Which): Promise<void> => {
     let cursor: string | undefined
     do {
-      const page = await list(index, cursor)
-      const chosen = page.consents.filter(which)
-      await store.deleteMany(chosen.map(({ client_id, sub }) => consentKey(client_id, sub)))
+      const page = await store.list(index, { ...(cursor && { cursor }) })
+      for (const row of page.rows) if (which(JSON.parse(row.value))) await removeOnly(row)
       cursor = page.cursor
     } while (cursor !== undefined)
   }
@@ -72,7 +72,10 @@ export const createConsents = (deps: {
     },
     removeAllOfClient: (client_id, which) => removeAll(ofClient(client_id), which),
     removeAllOfAccount: (sub, which) => removeAll(ofAccount(sub), which),
-    ofAccount: (sub, cursor) => list(ofAccount(sub), cursor),
+    async ofAccount(sub, cursor) {
+      const page = await store.list(ofAccount(sub), { ...(cursor && { cursor }) })
+      return { consents: page.rows.map(({ value }) => JSON.parse(value)), cursor: page.cursor }
+    },
   }
 }
 

@@ -34,12 +34,16 @@ export const sqliteStore = (file: string, deps: SqliteDeps): Store => {
   const isInPlace = sameFile(file)
   let closed = false
   let inPlace = true
+  let polled = true
 
   const poll = (): void => {
     try {
       if (!closed) channel.poll()
+      polled = true
     } catch (cause) {
-      log.warn('store.poll', { cause })
+      // Once, not fifty times a second for as long as it lasts.
+      if (polled) log.warn('store.poll', { cause })
+      polled = false
     }
   }
 

@@ -21,9 +21,12 @@ export type Terms = {
 export type FileTerms = Terms & {
   /** Takes on the names of a configuration; returns those whose term is over, in this process from now on. */
   replace(config: Named): readonly Ended[]
-  /** Takes on the terms that other processes on the store gave since; `over` hears whose term here that ended. */
+  /**
+   * Takes on the terms that other processes on the store gave since; `over` hears whose term here that ended. Names of
+   * ours that they dropped are written again, in a new term, so that those who do name them agree on it.
+   */
   look(over: Over): Promise<void>
-  /** Looks, then writes the terms for the starts to come and tells the other processes: `NAMES`. */
+  /** Looks, then writes our terms, and no others, for the starts to come. The other processes are told: `NAMES`. */
   keep(over: Over): Promise<void>
 }
 
@@ -96,13 +99,30 @@ export const openTerms = async (deps: {
     return endedBetween(before, next)
   }
 
-  const look = async (over: Over): Promise<string | undefined> => {
+  const glance = async (over: Over): Promise<string | undefined> => {
     const row = await store.get(KEY)
     const ended = row === seen ? [] : take(merge(parse(seen), parse(row)))
     seen = row
     if (ended.length > 0) over(ended)
     return row
   }
+
+  const write = async (over: Over, wanted: (theirs: Entries) => Entries): Promise<void> => {
+    for (let left = TRIES; left > 0; left -= 1) {
+      const row = await glance(over)
+      const next = format(wanted(parse(row)))
+      if (next === row) return
+      const swap = { op: 'swap', key: KEY, expected: row, next, expires: FOR_EVER } as const
+      if (await store.batch([swap], [NAMES])) {
+        // Unless we have looked since, and seen what came after it.
+        if (seen === row) seen = next
+        return
+      }
+    }
+    throw new StoreUnavailable('other processes keep replacing the names of the configuration')
+  }
+
+  const lacking = (theirs: Entries) => [...entries].filter(([key]) => !theirs.has(key))
 
   const termOf = (key: string): string => entries.get(key)?.term ?? ''
 
@@ -121,21 +141,9 @@ export const openTerms = async (deps: {
       draw = secrets.id
       return ended
     },
-    look: async (over) => void (await look(over)),
-    async keep(over) {
-      for (let left = TRIES; left > 0; left -= 1) {
-        const row = await look(over)
-        const next = format(entries)
-        if (next === row) return
-        const write = { op: 'swap', key: KEY, expected: row, next, expires: FOR_EVER } as const
-        if (await store.batch([write], [NAMES])) {
-          // Unless we have looked since, and seen what came after it.
-          if (seen === row) seen = next
-          return
-        }
-      }
-      throw new StoreUnavailable('other processes keep replacing the names of the configuration')
-    },
+    // Never without theirs: two processes that read different files would else replace each other's names for ever.
+    look: (over) => write(over, (theirs) => new Map([...theirs, ...lacking(theirs)])),
+    keep: (over) => write(over, () => entries),
   }
 }
 

@@ -108,6 +108,7 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
       retired.add(gateway)
       await stores.reload(next)
       problems = []
+      for (const former of retired) former.review(current.gateway)
       void gateway.retire().finally(() => retired.delete(gateway))
       return needingRestart(config, next)
     },
@@ -116,13 +117,23 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
     },
     async stop({ idle = 1, limit = inForce.drain } = {}) {
       draining = true
+      const gateways = [current.gateway, ...retired]
+      // Their close frames need a moment, and whoever drains us does not give more than `limit`.
+      const tunnels = setTimeout(
+        () => void gateways.map((gateway) => gateway.endTunnels()),
+        Math.max(0, limit - FAREWELL) * 1000,
+      )
       await listeners.main.drain({ idle, limit })
-      await Promise.all([current.gateway, ...retired].map((gateway) => gateway.close()))
+      clearTimeout(tunnels)
+      await Promise.all(gateways.map((gateway) => gateway.close()))
       await listeners.admin.drain({ idle: 0, limit: 1 })
       await stores.close()
     },
   }
 }
+
+/** Seconds that WebSockets have to close before connections are cut. */
+const FAREWELL = 5
 
 /** What belongs to one configuration: replaced as a whole when another is put in force. */
 type Generation = {

@@ -126,7 +126,7 @@ describe('a route’s path, host and rewriting', () => {
     const { routes: found } = await configOf(route('    timeout: 1500ms\n    maxBody: 10mb\n'))
     expect(found[0]).toMatchObject({ timeout: 1.5, maxBody: 10 * 1024 ** 2 })
     expect(await problemsOf(route('    maxBody: 10\n'))).toEqual([
-      '7:14 routes[0].maxBody: must be text: put it in quotes',
+      '7:14 routes[0].maxBody: needs a unit: 10b, 10kb or 10mb',
     ])
   })
 })

@@ -432,6 +432,22 @@ ${accounts.map((name) => `  - { username: ${name}, password: '$argon2id$v=19$m=1
     for (const { isOpen } of stays) await isOpen()
   })
 
+  it('a route that is taken out of the configuration ends them too, and those of others stay', async () => {
+    const token = await tokenOf('robot')
+    const kept = await socket(here.port, token, '/kept')
+    const gone = await socket(here.port, token, '/gone')
+    await apply(yaml(['robot']).replace('path: /*', 'path: /kept'))
+    expect(await gone.closed).toBe('4401 the route no longer lets it in')
+    await kept.isOpen()
+    await apply(
+      yaml(['robot'])
+        .replace('scope: orders.read }', 'scope: orders.write }')
+        .replace('scopes: {', 'scopes: { orders.write: Change,'),
+    )
+    expect(await kept.closed).toBe('4401 the route no longer lets it in')
+    await apply(yaml(['robot']))
+  })
+
   it('the streams are counted', async () => {
     const scrape = async () => (await fetch(`${here.admin}/metrics`)).text()
     expect(await scrape()).toMatch(

@@ -42,6 +42,11 @@ const judge = (
     const refused = guard.invalid.get(found) ?? guard.unknown
     return WAS_GOOD.has(found) ? withVerdict(refused, tokens.why(value)) : refused
   }
+  return opens(found, guard)
+}
+
+/** The token again, if it opens what the guard keeps. */
+export const opens = (found: AccessToken, guard: Guard): AccessToken | Refusal => {
   if (found.aud.length > 0 && !found.aud.includes(guard.resource)) {
     return withVerdict(guard.wrongAudience, { token: found })
   }

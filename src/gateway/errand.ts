@@ -114,6 +114,7 @@ export const createErrand = (
     else fail(why)
   }
   const stream: Stream = {
+    req,
     token: job.token,
     onExpiry: job.onExpiry,
     tally: job.tally,

@@ -24,6 +24,8 @@ import { createNames, type Resolve } from './names.ts'
 import { createLocate, type Place } from './place.ts'
 import { isRefusal, type Refusal, refusal } from './refusal.ts'
 import { answerPreflight, refuse, refuseUpgrade } from './refuse.ts'
+import { stands } from './standing.ts'
+import { ROUTE_ENDED } from './stream-end.ts'
 import { createStreams } from './streams.ts'
 import { createUpgrader } from './upgrade.ts'
 import { upgradePlace } from './upgrade-place.ts'
@@ -43,8 +45,14 @@ export type Gateway = {
   explain(question: Question): Promise<Explanation>
   /** Loads what the first request would load. */
   warm(): Promise<void>
+  /** Whether a request would be let in with a token that is good. */
+  admits(req: IncomingMessage, token: AccessToken | undefined): boolean
+  /** Ends the WebSockets and event streams that the gateway of a newer configuration would not let in. */
+  review(newer: Pick<Gateway, 'admits'>): void
   /** For a gateway that gets no more requests: closes it when those under way have finished. */
   retire(): Promise<void>
+  /** Ends the WebSockets; no other comes in. Resolves when they are over. */
+  endTunnels(): Promise<void>
   close(): Promise<void>
 }
 
@@ -235,12 +243,15 @@ export const createGateway = (deps: {
       await Promise.all([forwarder.warm(), upgrader.warm()])
       upstreams.begin(forwarder.probe)
     },
+    admits: (req, token) => stands(req, token, { locate, scopes: config.scopes }),
+    review: (newer) => streams.review(({ req, token }) => newer.admits(req, token), ROUTE_ENDED),
     async retire() {
       upstreams.close()
       await visits.zero()
       await forwarder.close()
       streams.close()
     },
+    endTunnels: () => upgrader.close(),
     async close() {
       upstreams.close()
       await upgrader.close()

@@ -11,8 +11,9 @@ export type StreamEnd = {
 
 const under = (words: string): StreamEnd => ({ failure: ENDED, words })
 
-export const TOKEN_REVOKED = under('the access token was revoked')
+const TOKEN_REVOKED = under('the access token was revoked')
 export const GRANT_ENDED = under('the grant has ended')
+export const ROUTE_ENDED = under('the route no longer lets it in')
 const CLIENT_ENDED = under('the client is disabled')
 const ACCOUNT_ENDED = under('the account is disabled')
 export const TOKEN_EXPIRED: StreamEnd = {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../clock.ts'
 import type { Lives } from '../store/lives.ts'
 import type { AccessToken, AccessTokens, Ended } from '../store/tokens.ts'
@@ -7,6 +8,7 @@ import { GRANT_ENDED, type StreamEnd, streamEnd, TOKEN_EXPIRED } from './stream-
 
 /** A request on its way, or a tunnel, as those who may end it see it. */
 export type Stream = {
+  readonly req: IncomingMessage
   /** What opened it; undefined on public routes. */
   readonly token: AccessToken | undefined
   /** What the mere expiry of the token does to it, once it is followed. */
@@ -36,6 +38,8 @@ export type Streams = {
   /** It stays open, perhaps for long: counts it as a `kind`, if that is given, and looks after its token's end in time. */
   follow(stream: Stream, kind?: StreamKind): void
   delete(stream: Stream, reason: StreamReason): void
+  /** Ends the WebSockets and event streams that may not stay. */
+  review(mayStay: (stream: Stream) => boolean, end: StreamEnd): void
   close(): void
 }
 
@@ -128,6 +132,12 @@ export const createStreams = (deps: {
       if (stream.kind === undefined) return
       counts.ended(stream.kind, reason)
       if (stream.kind !== 'http') stream.tally.streams -= 1
+    },
+    review(mayStay, end) {
+      each((stream) => {
+        const isFollowed = stream.kind !== undefined && stream.kind !== 'http'
+        if (isFollowed && !mayStay(stream)) stream.ended(end)
+      })
     },
     close() {
       clearInterval(timer)

@@ -8,7 +8,7 @@ import { runInNewContext } from 'node:vm'
  * megabytes of the others gather before it looks. A collection of the young generation after 4 MiB keeps a stream of any
  * length within that much, costs a fraction of a millisecond, and is earned back, as memory is used again while it is warm.
  */
-export const createSweep = (): ((bytes: number) => void) => {
+const createSweep = (): ((bytes: number) => void) => {
   let collect: Collect | undefined
   let passed = 0
   return (bytes) => {

@@ -67,6 +67,7 @@ export const forwardUpgrade = (
     },
   })
   const stream: Stream = {
+    req: visit.req,
     token: visit.token,
     onExpiry: place.route.onExpiry,
     tally: place.route.tally,

@@ -267,7 +267,10 @@ describe('the examples under deploy/', () => {
 
   it('the configuration for the container is one that starts', async () => {
     const file = join(folder, 'portcullis.yaml')
-    writeFileSync(file, read('deploy/portcullis/portcullis.yaml').replaceAll('/run/secrets', folder))
+    writeFileSync(
+      file,
+      read('deploy/portcullis/portcullis.yaml').replaceAll('/run/secrets', folder),
+    )
     writeFileSync(join(folder, 'web_client_secret'), 'a-secret-of-the-web-client')
     const hash = await runWith('a password\n', ['bin/portcullis.js', 'hash-password'])
     writeFileSync(join(folder, 'ada_password_hash'), hash)

@@ -67,8 +67,9 @@ export const createRelay = (
       res.writeHead(status, fields)
       begun = true
       missing = length ?? Number.NaN
-      // What came with the head goes out with it; a head that came alone does not wait.
-      process.nextTick(flush)
+      // A small body mostly comes with its head, and goes out with it; but no head waits for what may be long in coming.
+      if (length === undefined || length > SMALL) process.nextTick(flush)
+      else flushSoon(flush)
     },
     data(chunk, source) {
       on.moved(chunk.length)
@@ -106,6 +107,17 @@ export const createRelay = (
     },
   }
 }
+
+/** One immediate for all heads of a turn of the event loop: a tick for each would cost more than some writes. */
+const flushSoon = (flush: () => void): void => {
+  if (heads.push(flush) === 1) setImmediate(flushHeads)
+}
+
+const flushHeads = (): void => {
+  for (const flush of heads.splice(0)) flush()
+}
+
+const heads: (() => void)[] = []
 
 const SMALL = 16_384
 

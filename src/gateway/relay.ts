@@ -4,7 +4,7 @@ import type { AnswerFields } from './headers.ts'
 import { endAfterBody, markLast } from './linger.ts'
 
 /** Whoever brings the answer, as far as its pace goes. */
-export type Source = { pause(): void; resume(): void }
+type Source = { pause(): void; resume(): void }
 
 /** The client's side of a forwarded request: an answer as it comes, at the client's pace. */
 export type Relay = {

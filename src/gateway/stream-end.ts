@@ -11,7 +11,7 @@ export type StreamEnd = {
 
 const under = (words: string): StreamEnd => ({ failure: ENDED, words })
 
-export const TOKEN_REVOKED = under('the access token was revoked')
+const TOKEN_REVOKED = under('the access token was revoked')
 export const GRANT_ENDED = under('the grant has ended')
 const CLIENT_ENDED = under('the client is disabled')
 const ACCOUNT_ENDED = under('the account is disabled')

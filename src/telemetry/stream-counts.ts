@@ -47,7 +47,7 @@ export const exportStreams = (metrics: Metrics, counts: StreamCounts): void => {
   )
 }
 
-export type StreamCount = {
+type StreamCount = {
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
 }

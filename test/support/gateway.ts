@@ -17,7 +17,7 @@ import type { LogFields } from '../../src/telemetry/log.ts'
 import { createStreamCounts, type StreamCounts } from '../../src/telemetry/stream-counts.ts'
 import { createTallies, type Tally } from '../../src/telemetry/upstream-tally.ts'
 
-export type RouteGiven = Partial<RouteSettings> & Pick<RouteSettings, 'path'>
+type RouteGiven = Partial<RouteSettings> & Pick<RouteSettings, 'path'>
 export type UpstreamGiven =
   | string
   | (Partial<Omit<UpstreamSettings, 'targets' | 'timeout'>> & {

@@ -86,7 +86,9 @@ export const startLargeUpstream = async (): Promise<LargeUpstream> => {
       new Promise((resolve) => {
         expected = (socket) => {
           const reader = readBody(socket, size, pace)
-          void reader.done.then(() => socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'))
+          void reader.done.then(() =>
+            socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'),
+          )
           resolve(reader)
         }
       }),

@@ -1,6 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-
 /**
  * Told of bytes that were read and passed on; has V8 free their buffers after each `EACH` of them.
  *
@@ -26,6 +23,9 @@ type Collect = (options: { readonly type: 'minor' }) => void
 
 /** V8 gives it to contexts that are made while this flag is set. The compile cache depends on the flags: it is not left. */
 const takeCollect = (): Collect => {
+  // Not imported: a start would load what may never be needed.
+  const { setFlagsFromString } = process.getBuiltinModule('node:v8')
+  const { runInNewContext } = process.getBuiltinModule('node:vm')
   setFlagsFromString('--expose-gc')
   try {
     const found: unknown = runInNewContext('globalThis.gc')

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../clock.ts'
 import { observeSeconds } from '../telemetry/histogram.ts'
-import { type AnswerFields, answerFields } from './headers.ts'
+import { answerFields } from './headers.ts'
+import type { AnswerHead } from './http1/answer-head.ts'
 import type { Route } from './route.ts'
 import { addVary } from './vary.ts'
 import type { Visit } from './visit.ts'
 
-type Fields = (status: number, answer: AnswerFields) => (string | string[])[]
+type Fields = (head: AnswerHead) => string[]
 
 /** The fields of an answer on its way to the client, as its route wants them. */
 export const answerOf = (
@@ -16,14 +17,14 @@ export const answerOf = (
   clock: Clock,
 ): Fields => {
   if (cors === undefined && !guard?.optional) {
-    return (status, answer) => {
+    return (head) => {
       observeSeconds(tally.firstByte, clock() - visit.started)
-      return answerFields(status, answer, visit)
+      return answerFields(head, visit)
     }
   }
-  return (status, answer) => {
+  return (head) => {
     observeSeconds(tally.firstByte, clock() - visit.started)
-    const fields = answerFields(status, answer, visit)
+    const fields = answerFields(head, visit)
     // Caches must not give what nobody in particular got to somebody (RFC 9111 §4.1).
     if (guard?.optional) addVary(fields, 'Authorization')
     return cors === undefined ? fields : cors.replace(fields, req.headers.origin)

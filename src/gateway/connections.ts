@@ -1,95 +1,72 @@
-/** A connection to a target; its client connects again by itself when the socket is gone. */
-export type Connection<Client> = {
-  readonly client: Client
-  /** Requests that were answered on the socket it has now. */
-  served: number
-  /** Where that socket goes; undefined: not known, or nowhere in the network. */
-  address: string | undefined
-  /** That is no longer where the target is. */
-  stale: boolean
-}
+import { type Connection, type ConnectionListener, openConnection } from './http1/connection.ts'
+import type { Dialer } from './http1/dialer.ts'
 
-export type Connections<Client> = {
-  /** One that is free, the last used first; `fresh`: one without a past. */
-  take(fresh: boolean): Connection<Client>
-  release(connection: Connection<Client>): void
-  /** Gives up those that go elsewhere, at once or when they are released. */
+export type Connections<Owner> = {
+  /** One that is free, the last used first, or a new one; `fresh`: one without a past. */
+  take(fresh: boolean): Connection<Owner>
+  /** Gives up those that go elsewhere, at once or when they are free. */
   retain(addresses: ReadonlySet<string>): void
-  close(): Promise<void>
+  /** Gives up those that have idled for long. To be called each second. */
+  tick(): void
+  close(): void
 }
-
-/** What is told about the socket of a client. */
-export type Line = { connected(address: string | undefined): void; lost(): void }
-
-type Closable = { destroy(): Promise<void> }
 
 /**
- * The connections to one target, each for one request at a time. `open` makes one and tells of its sockets: one that is
- * lost while nobody uses it is forgotten, so that there are no more than were needed at once lately, and never over `most`
- * besides those in use.
+ * The connections to one target: no more than were needed at once lately, and never over `most` besides those in use.
+ * One that idles is given up after some seconds, and before the other side does so by its own words
+ * (`Keep-Alive: timeout=5`), so that no request is written to what is being closed.
  */
-export const createConnections = <Client extends Closable>(
+export const createConnections = <Owner>(
   most: number,
-  open: (line: Line) => Client,
-): Connections<Client> => {
-  const all = new Set<Connection<Client>>()
-  const free: Connection<Client>[] = []
+  dial: Dialer,
+  listener: ConnectionListener<Owner>,
+): Connections<Owner> => {
+  const all = new Set<Connection<Owner>>()
+  /** The longest idle first, with the second since when. */
+  const free: { readonly connection: Connection<Owner>; readonly since: number }[] = []
+  let second = 0
 
-  const add = (): Connection<Client> => {
-    const connection: Connection<Client> = {
-      client: open({
-        connected(address) {
-          connection.address = address
-          connection.stale = false
-        },
-        lost: () => lose(connection),
-      }),
-      served: 0,
-      address: undefined,
-      stale: false,
-    }
+  const forget = (connection: Connection<Owner>) => {
+    all.delete(connection)
+    const at = free.findLastIndex((one) => one.connection === connection)
+    if (at >= 0) free.splice(at, 1)
+  }
+  const pool = {
+    free: (connection: Connection<Owner>) => void free.push({ connection, since: second }),
+    lost: forget,
+  }
+  const open = (): Connection<Owner> => {
+    const connection = openConnection(dial, listener, pool)
     all.add(connection)
     return connection
   }
-  const lose = (connection: Connection<Client>) => {
-    connection.served = 0
-    connection.address = undefined
-    connection.stale = false
-    const at = free.indexOf(connection)
-    if (at < 0) return
-    free.splice(at, 1)
-    drop(connection)
-  }
-  const drop = (connection: Connection<Client>) => {
-    all.delete(connection)
-    void connection.client.destroy()
-  }
+  const isOver = ({ connection, since }: (typeof free)[number]) =>
+    second - since >= Math.min(LONGEST, (connection.keepAlive ?? USUAL + 1) - 1)
+
   return {
     take(fresh) {
       const taken = fresh ? undefined : free.pop()
-      if (taken !== undefined) return taken
-      const oldest = all.size < most ? undefined : free.shift()
-      if (oldest !== undefined) drop(oldest)
-      return add()
-    },
-    release(connection) {
-      if (!all.has(connection)) return
-      if (connection.stale) drop(connection)
-      else free.push(connection)
+      if (taken !== undefined) return taken.connection
+      if (all.size >= most) free[0]?.connection.destroy()
+      return open()
     },
     retain(addresses) {
       for (const connection of all)
         connection.stale = connection.address !== undefined && !addresses.has(connection.address)
-      for (const connection of free.filter(({ stale }) => stale)) {
-        free.splice(free.indexOf(connection), 1)
-        drop(connection)
-      }
+      for (const { connection } of free.filter((one) => one.connection.stale)) connection.destroy()
     },
-    async close() {
-      const clients = [...all].map(({ client }) => client)
-      all.clear()
-      free.length = 0
-      await Promise.all(clients.map((client) => client.destroy()))
+    tick() {
+      second += 1
+      for (const { connection } of free.filter(isOver)) connection.destroy()
+    },
+    close() {
+      for (const connection of [...all]) connection.destroy()
     },
   }
 }
+
+/** Seconds that servers keep what idles at the least; some close after five without a word. */
+const USUAL = 4
+
+/** Whatever the other side says. */
+const LONGEST = 60

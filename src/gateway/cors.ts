@@ -8,7 +8,7 @@ export type Cors = {
   /** Fields of every answer to a request from this origin, flat: refusals too, so that the page can read why. */
   fields(origin: string | undefined): readonly string[]
   /** Replaces what the upstream says of CORS in a flat list of fields. */
-  replace(fields: (string | string[])[], origin: string | undefined): (string | string[])[]
+  replace(fields: readonly string[], origin: string | undefined): string[]
   /** Fields of the 204 that answers a preflight; or a refusal for an origin that is not let in. */
   preflight(req: IncomingMessage): readonly string[] | Refusal
 }
@@ -37,11 +37,10 @@ export const createCors = (
   return {
     fields,
     replace(given, origin) {
-      const kept: (string | string[])[] = []
+      const kept: string[] = []
       for (let at = 0; at + 1 < given.length; at += 2) {
         const name = given[at] ?? ''
-        if (typeof name === 'string' && !/^access-control-/i.test(name))
-          kept.push(name, given[at + 1] ?? '')
+        if (!/^access-control-/i.test(name)) kept.push(name, given[at + 1] ?? '')
       }
       const ours = fields(origin)
       for (let at = 0; at + 1 < ours.length; at += 2) {

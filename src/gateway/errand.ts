@@ -1,24 +1,29 @@
-import type { Readable } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import type { StreamReason } from '../telemetry/stream-counts.ts'
 import { statusClass } from '../telemetry/upstream-tally.ts'
-import type { Connection } from './connections.ts'
-import type {
-  DispatchController,
-  DispatchHandler,
-  DispatchOptions,
-  Library,
-  Line,
-  UpstreamClient,
-} from './forward.ts'
-import type { AnswerFields } from './headers.ts'
+import type { AnswerHead } from './http1/answer-head.ts'
+import type { Connection, ConnectionListener } from './http1/connection.ts'
+import { MalformedAnswer } from './http1/malformed-answer.ts'
+import { requestText } from './http1/request-text.ts'
 import type { Job } from './job.ts'
+import type { Line, Lines } from './lines.ts'
 import { isRefusal } from './refusal.ts'
-import { createRelay } from './relay.ts'
-import { requestBody } from './request-body.ts'
+import {
+  begin,
+  createRelay,
+  cut,
+  finish,
+  flush,
+  inform,
+  isUploading,
+  leave,
+  pass,
+  type Relay,
+} from './relay.ts'
 import { streamReason } from './stream-end.ts'
 import { type Stream, type Streams, ticks } from './streams.ts'
 import { sweep } from './sweep.ts'
+import { type Upload, upload } from './upload.ts'
 import {
   CLIENT_GONE,
   CLIENT_SLOW,
@@ -36,85 +41,44 @@ import {
 } from './upstream-failure.ts'
 import type { Target } from './upstreams.ts'
 
-/** One request on its way to an upstream and back. */
+/** One request on its way to an upstream and back. Its steps are functions below, made once for all. */
 export type Errand = {
-  /** Sets out. */
-  start(library: Library): void
-  /** The client is gone. */
-  abandon(): void
-  /** It cannot even set out. */
-  fail(error: unknown): void
+  readonly job: Job
+  readonly streams: Streams
+  readonly lines: Lines
+  readonly clock: Clock
+  readonly relay: Relay
+  readonly stream: Stream
+  target: Target
+  line: Line
+  connection: Connection<Errand> | undefined
+  upload: Upload | undefined
+  tried: readonly Target[]
+  retried: boolean
+  settled: boolean
+  /** When the current attempt began, seconds. */
+  started: number
+  status: number
+  interims: number
+  /** Bytes of the request's body. */
+  received: number
+  /** Ticks that the answer may be silent. */
+  silence: number
+  /** The answer is an event stream that may stop at any point. */
+  endless: boolean
 }
 
-/** See `createForwarder`. Everything that happens to one request happens here, in one closure. */
-export const createErrand = (
+/** Sets out. */
+export const setOut = (
   job: Job,
-  { streams, clock }: { readonly streams: Streams; readonly clock: Clock },
-  lineTo: (target: Target, library: Library) => Line,
+  {
+    streams,
+    lines,
+    clock,
+  }: { readonly streams: Streams; readonly lines: Lines; readonly clock: Clock },
 ): Errand => {
-  const { req, res } = job
-  let library: Library
-  let target = job.target
-  let line: Line
-  let connection: Connection<UpstreamClient>
-  let controller: DispatchController | undefined
-  let body: Readable | undefined
-  const tried: Target[] = []
-  /** Of the current attempt: it was written, on a connection with a past; the answer has begun. */
-  let sent = false
-  let reused = false
-  let heard = false
-  let retried = false
-  let started = 0
-  let status = 0
-  let interims = 0
-  let received = 0
-  let settled = false
-  let stopped: Failure | undefined
-  /** Ticks that the answer may be silent. */
-  let silence = 0
-  /** The answer is an event stream that may stop at any point. */
-  let endless = false
-
-  const relay = createRelay(req, res, {
-    unread: () => job.body !== undefined && !req.complete,
-    moved(bytes) {
-      stream.touched = streams.tick
-      stream.patience = silence
-      sweep(bytes)
-      job.moved(bytes)
-    },
-    stalled() {
-      stream.patience = line.idle
-    },
-  })
-
-  const settle = (reason: StreamReason, outcome: string) => {
-    settled = true
-    streams.delete(stream, reason)
-    target.leave(outcome)
-  }
-  const fail = (failure: Failure, error?: unknown) => {
-    if (settled) return
-    const answered = relay.begun()
-    if (!answered) target.failed(failure.error)
-    if (answered) stream.kind ??= 'http'
-    settle(streamReason(failure.error), failure.error)
-    body?.destroy()
-    job.failed(failure, answered, UNCLEAR.has(failure) ? { target: target.name, error } : undefined)
-    if (!answered) return
-    if (endless && (failure === ENDED || failure === EXPIRED)) relay.leave()
-    else relay.cut()
-  }
-  /** Gives it up for a reason of ours. */
-  const stop = (why: Failure) => {
-    if (settled) return
-    stopped = why
-    if (controller) controller.abort(new Error(why.error))
-    else fail(why)
-  }
   const stream: Stream = {
-    req,
+    req: job.req,
     token: job.token,
     onExpiry: job.onExpiry,
     tally: job.tally,
@@ -123,129 +87,185 @@ export const createErrand = (
     at: -1,
     deadline: Number.POSITIVE_INFINITY,
     kind: undefined,
-    ended: (end) => stop(end.failure),
-    expired: () => stop(relay.begun() ? IDLE : isUploading() ? CLIENT_SLOW : TIMEOUT),
+    ended: (end) => stop(errand, end.failure),
+    expired: () => stop(errand, slowness(errand)),
   }
-  const isUploading = () => sent && job.body !== undefined && !req.complete
+  const errand: Errand = {
+    job,
+    streams,
+    lines,
+    clock,
+    relay: createRelay(job.req, job.res, job.body !== undefined),
+    stream,
+    target: job.target,
+    line: lines.to(job.target),
+    connection: undefined,
+    upload: undefined,
+    tried: NONE,
+    retried: false,
+    settled: false,
+    started: 0,
+    status: 0,
+    interims: 0,
+    received: 0,
+    silence: 0,
+    endless: false,
+  }
+  streams.add(stream)
+  attempt(errand, false)
+  return errand
+}
 
-  const attempt = (fresh: boolean) => {
-    if (settled) return
-    line = lineTo(target, library)
-    stream.patience = job.response === undefined ? line.response : ticks(job.response)
-    stream.touched = streams.tick
-    sent = reused = heard = false
-    connection = line.connections.take(fresh)
-    started = clock()
-    connection.client.dispatch(optionsOf(), handler)
-  }
-  const optionsOf = (): DispatchOptions => ({
-    path: target.base + job.path,
-    method: req.method ?? 'GET',
-    headers: job.host === undefined ? job.fields : ['Host', job.host, ...job.fields],
-    body: job.body === undefined ? null : bodyOf(),
-    blocking: false,
-    servername: line.servername,
-  })
-  const bodyOf = () => {
-    body ??= requestBody(req, {
-      begun: () => job.expects && res.writeContinue(),
-      flowing(bytes) {
-        stream.touched = streams.tick
-        received += bytes
-        sweep(bytes)
-        if (received > job.maxBody) stop(TOO_LARGE)
-      },
+/** Gives it up for a reason of ours. */
+export const stop = (errand: Errand, why: Failure): void => {
+  if (errand.settled) return
+  errand.connection?.destroy()
+  fail(errand, why)
+}
+
+const slowness = ({ relay, connection }: Errand): Failure => {
+  if (relay.begun) return IDLE
+  return connection?.sent && isUploading(relay) ? CLIENT_SLOW : TIMEOUT
+}
+
+const attempt = (errand: Errand, fresh: boolean): void => {
+  const { job, stream, line, streams } = errand
+  stream.patience = job.response === undefined ? line.response : ticks(job.response)
+  stream.touched = streams.tick
+  errand.started = errand.clock()
+  errand.interims = 0
+  const connection = line.connections.take(fresh)
+  errand.connection = connection
+  connection.lend(errand, job.req.method ?? 'GET')
+}
+
+const settle = (errand: Errand, reason: StreamReason, outcome: string): void => {
+  errand.settled = true
+  errand.upload?.stop()
+  errand.streams.delete(errand.stream, reason)
+  errand.target.leave(outcome)
+}
+
+const fail = (errand: Errand, failure: Failure, error?: unknown): void => {
+  if (errand.settled) return
+  const { relay, stream, target, job } = errand
+  const answered = relay.begun
+  if (answered) stream.kind ??= 'http'
+  else target.failed(failure.error)
+  settle(errand, streamReason(failure.error), failure.error)
+  job.failed(failure, answered, UNCLEAR.has(failure) ? { target: target.name, error } : undefined)
+  if (!answered) return
+  if (errand.endless && (failure === ENDED || failure === EXPIRED)) leave(relay)
+  else cut(relay)
+}
+
+/** What a connection tells of the request that has it. */
+export const ERRANDS: ConnectionListener<Errand> = {
+  ready(errand) {
+    const { job, target, connection } = errand
+    const chunked = job.body === 'chunked'
+    const text = requestText({
+      method: job.req.method ?? 'GET',
+      path: target.base + job.path,
+      host: job.host ?? target.host,
+      fields: job.fields,
+      chunked,
     })
-    return body
-  }
-
-  const handler: DispatchHandler = {
-    onRequestStart(given) {
-      sent = true
-      reused = connection.served > 0
-      controller = given
-      if (settled) given.abort(new Error('given up'))
-    },
-    onResponseStarted() {
-      heard = true
-    },
-    onResponseStart(_, given, answer) {
-      if (given < 200) inform(given, answer)
-      else begin(given, answer)
-    },
-    onResponseData(given, chunk) {
-      relay.data(chunk, given)
-    },
-    onResponseEnd() {
-      connection.served += 1
-      line.connections.release(connection)
-      settle('upstream', statusClass(status))
-      if (body?.destroyed === false) body.destroy()
-      relay.end()
-    },
-    onResponseError(_, error) {
-      controller = undefined
-      line.connections.release(connection)
-      if (settled) return
-      if (stopped) fail(stopped)
-      else if (isUploading() && req.destroyed) fail(CLIENT_GONE)
-      else if (relay.begun() || !goesOn(error)) fail(failureOf(error, sent), error)
-    },
-  }
-
-  const inform = (given: number, answer: AnswerFields) => {
-    interims += 1
-    if (given < 102 || interims > MOST_INTERIMS) throw new Error('an interim answer out of place')
-    relay.inform(given, answer)
-  }
-  const begin = (given: number, answer: AnswerFields) => {
-    if (given > 599) throw new Error('a status that does not exist')
-    status = given
-    target.answered(status, clock() - started)
-    const length = lengthOf(answer)
-    silence = line.idle
-    relay.begin(status, job.answerFields(status, answer), length)
-    if (length === undefined) follow(isEventStream(answer), answer)
-    stream.patience = silence
+    connection?.write(text, job.body === undefined)
+    if (job.body === undefined || connection === undefined) return
+    if (job.expects) job.res.writeContinue()
+    errand.upload = upload(job.req, connection, {
+      chunked,
+      flowing: (bytes) => flow(errand, bytes),
+    })
+  },
+  interim(errand, head) {
+    errand.interims += 1
+    if (head.status === 100 || errand.interims > MOST_INTERIMS)
+      throw new MalformedAnswer('an interim answer out of place')
+    inform(errand.relay, head)
+  },
+  head(errand, head) {
+    const { job, target, relay, stream, streams } = errand
+    errand.status = head.status
+    target.answered(head.status, errand.clock() - errand.started)
+    errand.silence = errand.line.idle
+    begin(relay, head.status, job.answerFields(head), head.length)
+    if (head.length === undefined) follow(errand, head)
+    stream.patience = errand.silence
     stream.touched = streams.tick
-  }
-  /** An answer without a length may go on for as long as it likes. */
-  const follow = (events: boolean, answer: AnswerFields) => {
-    if (events) silence = line.stream
-    endless = events && answer['content-encoding'] === undefined
-    streams.follow(stream, events ? 'sse' : undefined)
-  }
+  },
+  data(errand, bytes) {
+    const { relay, connection, stream, line } = errand
+    move(errand, bytes.length)
+    if (pass(relay, bytes)) return
+    connection?.pause()
+    stream.patience = line.idle
+    relay.res.once('drain', () => {
+      if (errand.settled) return
+      move(errand, 0)
+      connection?.resume()
+    })
+  },
+  rested: ({ relay }) => flush(relay),
+  drained: ({ upload: given }) => given?.resume(),
+  ended(errand) {
+    settle(errand, 'upstream', statusClass(errand.status))
+    finish(errand.relay)
+  },
+  failed(errand, error) {
+    if (isUploading(errand.relay) && errand.job.req.destroyed) fail(errand, CLIENT_GONE)
+    else if (errand.relay.begun || !goesOn(errand, error))
+      fail(errand, failureOf(error, errand.connection?.sent === true), error)
+  },
+}
 
-  /** Tries again where nothing can have happened yet. */
-  const goesOn = (error: unknown): boolean => {
-    if (sent) {
-      if (retried || heard || !reused || !isRepeatable(job) || !isBrokenOff(error)) return false
-      retried = true
-      target.retried()
-    } else {
-      tried.push(target)
-      const next = job.upstream.pick(job.key, tried)
-      if (next === undefined || isRefusal(next)) return false
-      const { error: word } = failureOf(error, false)
-      target.failed(word)
-      target.leave(word)
-      target = next
-    }
-    // Not from within the parser of the connection that broke.
-    setImmediate(attempt, sent)
-    return true
-  }
+const move = ({ stream, streams, silence, job }: Errand, bytes: number): void => {
+  stream.touched = streams.tick
+  stream.patience = silence
+  sweep(bytes)
+  job.moved(bytes)
+}
 
-  return {
-    start(loaded) {
-      if (settled) return
-      library = loaded
-      streams.add(stream)
-      attempt(false)
-    },
-    abandon: () => stop(CLIENT_GONE),
-    fail: () => fail(UNREACHABLE),
-  }
+const flow = (errand: Errand, bytes: number): void => {
+  errand.stream.touched = errand.streams.tick
+  errand.received += bytes
+  sweep(bytes)
+  if (errand.received > errand.job.maxBody) stop(errand, TOO_LARGE)
+}
+
+/** An answer without a length may go on for as long as it likes. */
+const follow = (errand: Errand, { type, encoded }: AnswerHead): void => {
+  const events = type !== undefined && EVENT_STREAM.test(type)
+  if (events) errand.silence = errand.line.stream
+  errand.endless = events && !encoded
+  errand.streams.follow(errand.stream, events ? 'sse' : undefined)
+}
+
+/** Tries again where nothing can have happened yet. */
+const goesOn = (errand: Errand, error: unknown): boolean => {
+  const { connection } = errand
+  if (connection?.sent !== true) return asksAnother(errand, error)
+  if (errand.retried || connection.heard || connection.served === 0) return false
+  if (!isRepeatable(errand.job) || !isBrokenOff(error)) return false
+  errand.retried = true
+  errand.target.retried()
+  attempt(errand, true)
+  return true
+}
+
+const asksAnother = (errand: Errand, error: unknown): boolean => {
+  const { job, target } = errand
+  errand.tried = [...errand.tried, target]
+  const next = job.upstream.pick(job.key, errand.tried)
+  if (next === undefined || isRefusal(next)) return false
+  const { error: word } = failureOf(error, false)
+  target.failed(word)
+  target.leave(word)
+  errand.target = next
+  errand.line = errand.lines.to(next)
+  attempt(errand, false)
+  return true
 }
 
 /** Failures that have many causes. */
@@ -260,10 +280,6 @@ const isRepeatable = ({ req, body }: Job): boolean =>
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** HTML, Server-sent events: what has begun at the end is thrown away by whoever reads it, so that any end is a good one. */
-const isEventStream = ({ 'content-type': type }: AnswerFields): boolean =>
-  typeof type === 'string' && EVENT_STREAM.test(type)
-
 const EVENT_STREAM = /^text\/event-stream *(?:;|$)/i
 
-const lengthOf = ({ 'content-length': length }: AnswerFields): number | undefined =>
-  typeof length === 'string' ? Number(length) : undefined
+const NONE: readonly Target[] = []

@@ -14,6 +14,7 @@ import { createTallies, type Tallies } from '../telemetry/upstream-tally.ts'
 import { answerOf } from './answer.ts'
 import { authenticate } from './bearer.ts'
 import { createCount } from './count.ts'
+import { type Errand, stop } from './errand.ts'
 import type { Question } from './explain.ts'
 import type { Explanation } from './explanation.ts'
 import { createForwarder } from './forward.ts'
@@ -156,10 +157,10 @@ export const createGateway = (deps: {
 
   const request = (req: IncomingMessage, res: ServerResponse, found: Place | Refusal): void => {
     const visit = enter(req, found)
-    let abandon: (() => void) | undefined
+    let errand: Errand | undefined
     res.once('close', () => {
       if (!res.writableFinished) {
-        abandon?.()
+        if (errand !== undefined) stop(errand, CLIENT_GONE)
         visit.error ??= CLIENT_GONE.error
       }
       leave(visit, res.headersSent ? res.statusCode : 0)
@@ -167,7 +168,7 @@ export const createGateway = (deps: {
     const deny = (refused: Refusal) =>
       refuse(req, res, refused, visit.id, visit.place?.route.cors?.fields(req.headers.origin))
     const pass = (place: Place, target: Target) => {
-      abandon = forwarder.forward({
+      errand = forwarder.forward({
         req,
         res,
         upstream: place.route.upstream,
@@ -240,7 +241,7 @@ export const createGateway = (deps: {
       return explain(question, { config, tokens, clock, locate, upgradePlace, admit, fieldsOf })
     },
     async warm() {
-      await Promise.all([forwarder.warm(), upgrader.warm()])
+      await upgrader.warm()
       upstreams.begin(forwarder.probe)
     },
     admits: (req, token) => stands(req, token, { locate, scopes: config.scopes }),
@@ -248,14 +249,14 @@ export const createGateway = (deps: {
     async retire() {
       upstreams.close()
       await visits.zero()
-      await forwarder.close()
+      forwarder.close()
       streams.close()
     },
     endTunnels: () => upgrader.close(),
     async close() {
       upstreams.close()
       await upgrader.close()
-      await forwarder.close()
+      forwarder.close()
       streams.close()
     },
   }

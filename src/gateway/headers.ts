@@ -1,7 +1,6 @@
-import { isOwnCookie } from '../config/cookie-names.ts'
 import type { Peer } from '../peer.ts'
 import type { AccessToken } from '../store/tokens.ts'
-import { HOP_BY_HOP } from './field-names.ts'
+import type { AnswerHead } from './http1/answer-head.ts'
 import { identityFields } from './identity.ts'
 import type { RequestHead } from './request-head.ts'
 import { isTraceparent, newTraceparent } from './trace.ts'
@@ -63,76 +62,16 @@ const continueForwarding = (fields: string[], head: RequestHead, sender: Sender)
   }
 }
 
-/** Fields of an upstream's answer by lower-case name, as undici and Node give them. */
-export type AnswerFields = Readonly<Record<string, string | string[] | undefined>>
-
 /**
- * The fields of an upstream's answer that may reach the client, flat (Set-Cookie may be a list), with our X-Request-Id.
- * Removed: what belongs to one connection, what Connection names, trailers, and cookies by our names. An answer to a token
- * that says nothing of caching becomes `private` (RFC 9111 §5.2.2.7), for caches that do not look at Authorization.
+ * The fields of an upstream's answer as they reach the client, flat, with our X-Request-Id. Uses up `head.fields`. An answer
+ * to a token that says nothing of caching becomes `private` (RFC 9111 §5.2.2.7), for caches that do not look at
+ * Authorization.
  */
 export const answerFields = (
-  status: number,
-  answer: AnswerFields,
+  { fields, caching }: AnswerHead,
   { id, token }: { readonly id: string; readonly token: AccessToken | undefined },
-): (string | string[])[] => {
-  const coding = answer['transfer-encoding']
-  if (coding !== undefined && String(coding).toLowerCase() !== 'chunked')
-    throw new Error('the body has a transfer coding that cannot be passed on')
-  const fields: (string | string[])[] = []
-  const nominated = nominatedBy(answer.connection)
-  for (const name in answer) {
-    const value = answer[name]
-    if (value === undefined || DROPPED.has(name) || nominated?.includes(name)) continue
-    if (name === 'set-cookie') passSetCookie(fields, value)
-    // RFC 9110 §8.6: 204 has no length.
-    else if (name !== 'content-length' || status !== 204) fields.push(name, value)
-  }
+): string[] => {
   fields.push('X-Request-Id', id)
-  if (token !== undefined && answer['cache-control'] === undefined)
-    fields.push('Cache-Control', 'private')
+  if (token !== undefined && !caching) fields.push('Cache-Control', 'private')
   return fields
 }
-
-/** A flat list as `AnswerFields`. */
-export const collectFields = (raw: readonly string[]): AnswerFields => {
-  const collected: Record<string, string | string[]> = Object.create(null)
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    const name = (raw[at] ?? '').toLowerCase()
-    const value = raw[at + 1] ?? ''
-    const before = collected[name]
-    collected[name] = before === undefined ? value : [before, value].flat()
-  }
-  return collected
-}
-
-/** A flat list where some names have several values, with the name before each of them. */
-export const repeatNames = (fields: readonly (string | string[])[]): string[] =>
-  fields.flatMap((value, at) => {
-    const name = String(fields[at - 1] ?? '')
-    return at % 2 === 0 ? [] : [value].flat().flatMap((one) => [name, one])
-  })
-
-const DROPPED: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'x-request-id'])
-
-const nominatedBy = (connection: string | string[] | undefined): readonly string[] | undefined => {
-  if (connection === undefined || connection === 'keep-alive' || connection === 'close') {
-    return undefined
-  }
-  return String(connection)
-    .split(',')
-    .map((option) => option.trim().toLowerCase())
-}
-
-const passSetCookie = (fields: (string | string[])[], value: string | string[]): void => {
-  const cookies = typeof value === 'string' ? [value] : value
-  const kept = cookies.filter((cookie) => !isOwnCookie(returnedName(cookie)))
-  if (kept.length > 0) fields.push('Set-Cookie', kept)
-}
-
-/**
- * The name by which a cookie comes back to us. One without a name is sent as its value alone, and a value like
- * `pc_session=x` then reads as name and value (RFC 6265bis §5.6, §5.8.3).
- */
-const returnedName = (cookie: string): string =>
-  (cookie.replace(/^\s*=/, '').split('=', 1)[0] ?? '').trim()

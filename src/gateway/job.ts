@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AccessToken } from '../store/tokens.ts'
 import type { RouteTally } from '../telemetry/route-tally.ts'
-import type { AnswerFields } from './headers.ts'
+import type { AnswerHead } from './http1/answer-head.ts'
 import type { Failure } from './upstream-failure.ts'
 import type { Target, Upstream } from './upstreams.ts'
 
@@ -32,7 +32,8 @@ export type Job = {
   readonly response: number | undefined
   /** Bytes of the request's body. */
   readonly maxBody: number
-  readonly answerFields: (status: number, answer: AnswerFields) => (string | string[])[]
+  /** Flat: the fields of the answer that reach the client. */
+  readonly answerFields: (head: AnswerHead) => string[]
   /** Bytes of the answer's body that went by. */
   readonly moved: (bytes: number) => void
   /**

@@ -1,5 +1,6 @@
-import { createConnector } from './connector.ts'
-import { type DispatchController, type DispatchOptions, type Library, OPTIONS } from './forward.ts'
+import { type ConnectionListener, openConnection } from './http1/connection.ts'
+import { createDialer } from './http1/dialer.ts'
+import { requestText } from './http1/request-text.ts'
 import type { Target } from './target.ts'
 
 /**
@@ -7,41 +8,48 @@ import type { Target } from './target.ts'
  * not read. Rejects when there is none within `seconds`.
  */
 export const probeOnce = (
-  library: Library,
   { origin, host, dial }: Target,
   path: string,
   seconds: number,
 ): Promise<number> => {
-  const connect = createConnector(library, dial(), seconds)(() => {})
-  const client = new library.Client(origin, { connect, ...OPTIONS })
   const { promise, resolve, reject } = Promise.withResolvers<number>()
-  let controller: DispatchController | undefined
-  const timer = setTimeout(() => {
-    reject(new Error('no answer in time'))
-    controller?.abort(new Error('no answer in time'))
-  }, seconds * 1000)
-  client.dispatch(optionsOf(path, origin, host), {
-    onRequestStart(given) {
-      controller = given
-    },
-    onResponseStart(given, status) {
-      if (status < 200) return
-      resolve(status)
-      given.abort(new Error('that is all'))
-    },
-    onResponseData() {},
-    onResponseEnd() {},
-    onResponseError: (_, error) => reject(error),
-  })
+  const timer = setTimeout(() => reject(new Error('no answer in time')), seconds * 1000)
+  const connection = openConnection(createDialer(origin, dial(), seconds), PROBES, NO_POOL)
+  const probe: Probing = {
+    resolve,
+    reject,
+    write: () => connection.write(requestText(lineOf(path, host)), true),
+  }
+  connection.lend(probe, 'GET')
   return promise.finally(() => {
     clearTimeout(timer)
-    void client.destroy().catch(() => {})
+    connection.destroy()
   })
 }
 
-const optionsOf = (path: string, origin: string, host: string): DispatchOptions => ({
-  path,
+type Probing = {
+  resolve(status: number): void
+  reject(error: unknown): void
+  write(): void
+}
+
+const PROBES: ConnectionListener<Probing> = {
+  ready: (probe) => probe.write(),
+  interim() {},
+  head: (probe, { status }) => probe.resolve(status),
+  data() {},
+  rested() {},
+  drained() {},
+  ended() {},
+  failed: (probe, error) => probe.reject(error),
+}
+
+const NO_POOL = { free() {}, lost() {} }
+
+const lineOf = (path: string, host: string) => ({
   method: 'GET',
-  headers: ['Host', host, 'User-Agent', 'portcullis', 'Accept', '*/*'],
-  servername: new URL(origin).hostname,
+  path,
+  host,
+  fields: ['User-Agent', 'portcullis', 'Accept', '*/*'],
+  chunked: false,
 })

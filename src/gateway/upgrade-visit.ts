@@ -2,7 +2,8 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { observeSeconds } from '../telemetry/histogram.ts'
 import { statusClass } from '../telemetry/upstream-tally.ts'
-import { answerFields, collectFields, repeatNames } from './headers.ts'
+import { answerFields } from './headers.ts'
+import { answerHeadOf } from './http1/answer-head.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
 import { refuseUpgrade } from './refuse.ts'
 import { streamReason, UNAUTHORIZED } from './stream-end.ts'
@@ -45,7 +46,7 @@ export const forwardUpgrade = (
     responseHeaders(status, raw) {
       target.answered(status, clock() - visit.started)
       observeSeconds(place.route.tally.firstByte, clock() - visit.started)
-      return repeatNames(answerFields(status, collectFields(raw), visit))
+      return answerFields(answerHeadOf(status, raw), visit)
     },
     refuse: (refused) => refuseUpgrade(socket, wordsFor(refused, place), visit.id),
     opened: () => streams.follow(stream, 'websocket'),

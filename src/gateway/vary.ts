@@ -1,5 +1,5 @@
 /** Adds a field name to the Vary of an answer (RFC 9110 §12.5.5), a flat list, unless it is there. */
-export const addVary = (fields: (string | string[])[], name: string): void => {
+export const addVary = (fields: string[], name: string): void => {
   for (let at = 0; at < fields.length; at += 2) {
     if (String(fields[at]).toLowerCase() !== 'vary') continue
     const named = String(fields[at + 1])

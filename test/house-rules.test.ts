@@ -61,7 +61,6 @@ describe('the directions of the house (docs/architecture.md)', () => {
 
 describe('one importer a library', () => {
   it.each<[string, RegExp]>([
-    ['undici', /^gateway\/forward\.ts$/],
     ['http-proxy-3', /^gateway\/upgrade\.ts$/],
     ['lru-cache', /^store\/tokens\.ts$/],
     ['keyv', /^store\//],

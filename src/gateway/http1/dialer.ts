@@ -4,7 +4,7 @@ import type { Dial } from '../dial.ts'
 import { ConnectTimeout } from '../upstream-failure.ts'
 
 /** What is told of a socket; nothing before it has been returned. */
-export type Ends = {
+type Ends = {
   connected(): void
   /** `bytes` are there during the call only. */
   read(bytes: Buffer): void

@@ -32,11 +32,13 @@ describe('a configuration with nothing but its issuer', () => {
       compatibility: [],
       demo: false,
       paths: { oauth: '/oauth' },
+      require_pushed_authorization_requests: false,
       tokens: {
         accessToken: 600,
         refreshToken: 2_592_000,
         grant: 15_552_000,
         authorizationCode: 60,
+        pushedRequest: 60,
         refreshRetry: 60,
         cache: 300,
         graceWithoutStore: 10,

@@ -4,6 +4,7 @@ import { checkLater } from './check-later.ts'
 import { checkLifetimes } from './check-lifetimes.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkNames } from './check-names.ts'
+import { checkRequests } from './check-requests.ts'
 import { checkRoutes } from './check-routes.ts'
 import { checkStore } from './check-store.ts'
 import { checkUpstreams } from './check-upstreams.ts'
@@ -27,6 +28,7 @@ const CHECKS: readonly ((data: Row, report: Report, folder: string) => void)[] =
   checkUpstreams,
   checkRoutes,
   checkClients,
+  checkRequests,
   checkAccounts,
   checkLater,
 ]

@@ -18,6 +18,8 @@ export type Config = {
   readonly demo: boolean
   /** `oauth`: the prefix of our own endpoints, without a trailing slash. */
   readonly paths: { readonly oauth: string }
+  /** No authorization request but a pushed one, from any client (RFC 9126 §5). */
+  readonly require_pushed_authorization_requests: boolean
   readonly tokens: TokenLifetimes
   readonly sessions: { readonly idle: number; readonly absolute: number }
   readonly limits: Limits
@@ -47,19 +49,26 @@ export type TokenLifetimes = {
   readonly refreshToken: number
   readonly grant: number
   readonly authorizationCode: number
+  /** Of a pushed authorization request (RFC 9126). */
+  readonly pushedRequest: number
   readonly refreshRetry: number
   readonly cache: number
   readonly graceWithoutStore: number
 }
 
-/** Failures (and creations by strangers) that are let through before 429, and in how many seconds. */
+/** Failures that are let through before 429, and in how many seconds. */
 export type Limit = { readonly points: number; readonly duration: number }
+
+/** What strangers may create: `points` from one address and `total` from all, in `duration` seconds. */
+export type CreationLimit = Limit & { readonly total: number }
 
 type Limits = {
   /** Wrong passwords, per account and address. */
   readonly passwords: Limit
   /** Wrong client secrets, per client and address. */
   readonly clientSecrets: Limit
+  /** By public clients; each other client has `total` for itself. */
+  readonly pushedRequests: CreationLimit
   /** Largest form that our own endpoints read. */
   readonly formBody: number
   /** Connections to the public listener at a time. */
@@ -180,6 +189,14 @@ export type ClientSettings = {
   readonly token_endpoint_auth_method?: 'none' | 'client_secret_basic' | 'client_secret_post'
   readonly require_pkce: boolean
   readonly introspect: boolean
+  /** No authorization request of it but a pushed one (RFC 9126 §6). */
+  readonly require_pushed_authorization_requests?: boolean
+  /** Of the scopes that it asks for, whether it must be allowed all (by default), or gets those that it is allowed. */
+  readonly requestedScope?: 'all' | 'any'
+  /** Space-separated: what a request without `scope` asks for. Undefined: all that it may. */
+  readonly defaultScope?: string
+  /** What a request without `resource` asks for (RFC 8707). Undefined: a token for wherever its scopes lead. */
+  readonly defaultResource?: readonly string[]
   readonly tokens: Partial<
     Pick<TokenLifetimes, 'accessToken' | 'refreshToken' | 'grant' | 'refreshRetry'>
   >

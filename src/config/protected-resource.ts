@@ -20,12 +20,12 @@ const WELL_KNOWN = '/.well-known/oauth-protected-resource'
  * `/orders/*`, and `/t` and `/t/:tenant/orders`, whose identifier is the same: values of parameters, like hosts below a
  * wildcard, are named by whoever asks, and what is published is what the configuration says.
  */
-export const protectedResources = (
-  config: Pick<Config, 'issuer' | 'routes'>,
-): ReadonlyMap<RouteSettings, ProtectedResource> => {
+export const protectedResources = <Route extends NamedRoute>(
+  config: Pick<Config, 'issuer'> & { readonly routes: readonly Route[] },
+): ReadonlyMap<Route, ProtectedResource> => {
   const guarded = config.routes.filter((route) => route.access !== 'public')
   const groups = Map.groupBy(guarded, (route) => `${ownHost(route) ?? ''} ${resourcePath(route)}`)
-  const resources = new Map<RouteSettings, ProtectedResource>()
+  const resources = new Map<Route, ProtectedResource>()
   for (const routes of groups.values()) {
     const resource = describe(config.issuer, routes)
     for (const route of routes) resources.set(route, resource)
@@ -33,7 +33,10 @@ export const protectedResources = (
   return resources
 }
 
-const describe = (issuer: string, routes: readonly RouteSettings[]): ProtectedResource => {
+/** What of a route its resource is named for. */
+type NamedRoute = Pick<RouteSettings, 'path' | 'host' | 'access' | 'scope'>
+
+const describe = (issuer: string, routes: readonly NamedRoute[]): ProtectedResource => {
   const [first] = routes
   if (first === undefined) throw new Error('a protected resource has a route')
   const host = ownHost(first)
@@ -49,13 +52,13 @@ const describe = (issuer: string, routes: readonly RouteSettings[]): ProtectedRe
   }
 }
 
-const resourcePath = ({ path }: RouteSettings): string => {
+const resourcePath = ({ path }: NamedRoute): string => {
   const segments = path === '/' ? [] : path.replace(/\/\*$/, '').split('/')
   const parameter = segments.findIndex((segment) => parameterName(segment) !== undefined)
   return (parameter < 0 ? segments : segments.slice(0, parameter)).join('/')
 }
 
-const ownHost = ({ host }: RouteSettings): string | undefined =>
+const ownHost = ({ host }: NamedRoute): string | undefined =>
   host?.startsWith('*.') ? undefined : host
 
 // A host of its own is reached through the same listener, hence with the issuer's scheme and port.

@@ -1,10 +1,11 @@
+import * as z from 'zod/mini'
 import { Wrong } from './problem.ts'
 import { parseRedirectUri } from './redirect-uri.ts'
 import { LIFETIMES } from './schema-tokens.ts'
 import { parseScope } from './scope-list.ts'
 import { list, object, optional, otherwise } from './section.ts'
 import { asChoice, choice, duration, flag, setting, text } from './setting.ts'
-import { parsePage } from './urls.ts'
+import { parsePage, parseResource } from './urls.ts'
 
 const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const
 
@@ -84,6 +85,30 @@ export const client = object('An application that asks for tokens.', {
     flag(
       'Whether it may introspect the tokens of other clients (RFC 7662), as a resource server does.',
     ),
+  ),
+  require_pushed_authorization_requests: optional(
+    flag(
+      'Whether it must push its authorization requests (RFC 9126). Omitted: false, unless all clients must.',
+    ),
+  ),
+  requestedScope: optional(
+    choice(
+      'What becomes of a request for scopes of which it may not ask for all. all: it is refused. any: it is for those that it may ask for. Omitted: all.',
+      ['all', 'any'],
+    ),
+  ),
+  defaultScope: optional(
+    scopeOf('Scopes that a request without scope asks for. Omitted: all that it may ask for.'),
+  ),
+  defaultResource: optional(
+    list(
+      'Protected resources (RFC 8707) that a request without resource asks for: its tokens are good nowhere else. Omitted: they are good wherever their scopes lead.',
+      text(
+        'The identifier of a resource, as its metadata has it: the issuer and the path of a route, without /*.',
+        {},
+        parseResource,
+      ),
+    ).check(z.minLength(1, 'must name a resource; leave the key out for none')),
   ),
   tokens: otherwise(
     {},

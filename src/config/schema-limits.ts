@@ -16,11 +16,35 @@ const failures = (description: string, points: number, span: string) =>
     }),
   )
 
+/** What can be made without proving who one is; what is made lives for a while, so that `total` bounds the rows too. */
+const creations = (
+  description: string,
+  limit: { readonly points: number; readonly duration: string; readonly total: number },
+) =>
+  otherwise(
+    {},
+    object(description, {
+      points: otherwise(
+        limit.points,
+        integer('So many from one address; the next is 429.', 1, 1_000_000),
+      ),
+      duration: otherwise(
+        limit.duration,
+        duration('In how long, counted from the first of them.', { max: 86_400 }),
+      ),
+      total: otherwise(limit.total, integer('So many from all addresses together.', 1, 10_000_000)),
+    }),
+  )
+
 export const limits = object(
-  'What is bounded. Only failures are throttled, by account or client and address together; what succeeds is not counted.',
+  'What is bounded. Failures are throttled, by account or client and address together, and what strangers can create; what else succeeds is not counted.',
   {
     passwords: failures('Wrong passwords of one account from one address.', 10, '10m'),
     clientSecrets: failures('Wrong secrets of one client from one address.', 20, '10m'),
+    pushedRequests: creations(
+      'Authorization requests pushed by public clients (RFC 9126). A client that proves who it is has a total of its own and no bound by address.',
+      { points: 60, duration: '1m', total: 6000 },
+    ),
     formBody: otherwise(
       '64kb',
       size(

@@ -24,6 +24,13 @@ export const tokens = object('Lifetimes. A client may have its own (clients[].to
       },
     ),
   ),
+  pushedRequest: otherwise(
+    '60s',
+    duration(
+      'How long a pushed authorization request waits to be opened in a browser (RFC 9126 §2.2). Once it is, the person has half an hour.',
+      { min: 5, max: 600, whole: true },
+    ),
+  ),
   refreshRetry: otherwise('60s', duration(LIFETIMES.refreshRetry, { min: 0 })),
   cache: otherwise(
     '5m',

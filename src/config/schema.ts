@@ -146,6 +146,12 @@ export const schema = object('Configuration of Portcullis: OAuth in front of HTT
       ),
     }),
   ),
+  require_pushed_authorization_requests: otherwise(
+    false,
+    flag(
+      'Whether every client must push its authorization requests (RFC 9126): what is asked for then never stands in the address of a browser.',
+    ),
+  ),
   tokens: otherwise({}, tokens),
   sessions: otherwise({}, sessions),
   limits: otherwise({}, limits),

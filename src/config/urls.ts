@@ -67,6 +67,12 @@ export const parsePage = (text: string): string => {
   throw new Wrong('must be an http or https URL')
 }
 
+/** A protected resource (RFC 8707 §2): an absolute http or https URL without a fragment. */
+export const parseResource = (text: string): string => {
+  parseHttp(text)
+  return text
+}
+
 const parseHttp = (text: string): URL => {
   const url = /^[!-~]+$/.test(text) ? URL.parse(text) : null
   if (url === null || !/^https?:\/\//i.test(text))

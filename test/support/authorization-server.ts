@@ -24,7 +24,8 @@ export type RunningAuthorizationServer = {
   stop(): Promise<void>
 }
 
-export type Settings = Partial<Omit<Config, 'clients' | 'accounts' | 'routes'>> & {
+export type Settings = Partial<Omit<Config, 'clients' | 'accounts' | 'routes' | 'limits'>> & {
+  readonly limits?: Partial<Config['limits']>
   readonly clients?: readonly (Partial<ClientSettings> & Pick<ClientSettings, 'client_id'>)[]
   readonly accounts?: readonly (Partial<AccountSettings> & Pick<AccountSettings, 'username'>)[]
   readonly routes?: readonly (Partial<RouteSettings> & Pick<RouteSettings, 'path'>)[]
@@ -88,6 +89,7 @@ const configured = (origin: string, port: number, settings: Settings): Config =>
   issuer: origin,
   listen: { host: '127.0.0.1', port },
   ...settings,
+  limits: { ...DEFAULTS.limits, ...settings.limits },
   clients: (settings.clients ?? CLIENTS).map((client) => ({
     redirect_uris: [REDIRECT_URI],
     grant_types: ['authorization_code', 'refresh_token'],
@@ -153,11 +155,13 @@ const DEFAULTS: Omit<Config, 'file' | 'issuer' | 'listen' | 'clients' | 'account
   compatibility: [],
   demo: false,
   paths: { oauth: '/oauth' },
+  require_pushed_authorization_requests: false,
   tokens: {
     accessToken: 600,
     refreshToken: 2_592_000,
     grant: 15_552_000,
     authorizationCode: 60,
+    pushedRequest: 60,
     refreshRetry: 60,
     cache: 300,
     graceWithoutStore: 10,
@@ -166,6 +170,7 @@ const DEFAULTS: Omit<Config, 'file' | 'issuer' | 'listen' | 'clients' | 'account
   limits: {
     passwords: { points: 10, duration: 300 },
     clientSecrets: { points: 20, duration: 300 },
+    pushedRequests: { points: 1000, duration: 60, total: 1000 },
     formBody: 65_536,
     connections: 16_384,
     cachedTokens: 10_000,

@@ -198,11 +198,13 @@ const gatewayConfig = (given: GatewayGiven): Config => {
     compatibility: [],
     demo: false,
     paths: { oauth: '/oauth' },
+    require_pushed_authorization_requests: false,
     tokens: {
       accessToken: 600,
       refreshToken: 86_400,
       grant: 86_400,
       authorizationCode: 60,
+      pushedRequest: 60,
       refreshRetry: 60,
       cache: 300,
       graceWithoutStore: 10,
@@ -211,6 +213,7 @@ const gatewayConfig = (given: GatewayGiven): Config => {
     limits: {
       passwords: { points: 5, duration: 60 },
       clientSecrets: { points: 5, duration: 60 },
+      pushedRequests: { points: 1000, duration: 60, total: 1000 },
       formBody: 65_536,
       connections: 16_384,
       cachedTokens: 1000,

@@ -117,11 +117,13 @@ const BASE: Config = {
   compatibility: [],
   demo: false,
   paths: { oauth: '/oauth' },
+  require_pushed_authorization_requests: false,
   tokens: {
     accessToken: 600,
     refreshToken: 86_400,
     grant: 864_000,
     authorizationCode: 60,
+    pushedRequest: 60,
     refreshRetry: 60,
     cache: 300,
     graceWithoutStore: 10,
@@ -130,6 +132,7 @@ const BASE: Config = {
   limits: {
     passwords: { points: 10, duration: 300 },
     clientSecrets: { points: 20, duration: 300 },
+    pushedRequests: { points: 1000, duration: 60, total: 1000 },
     formBody: 65_536,
     connections: 16_384,
     cachedTokens: 1000,

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 /** A server under measurement, in a process of its own. */
 export type Server = {
   readonly name: string
+  readonly pid: number
   readonly url: string
   readonly headers: readonly string[]
   /** µs of CPU, user and system, since its start. */
@@ -16,11 +17,15 @@ export type Server = {
   stop(): Promise<void>
 }
 
-export const startUpstream = async (): Promise<{ origin: string; stop(): Promise<void> }> => {
+export const startUpstream = async (): Promise<{
+  origin: string
+  pid: number
+  stop(): Promise<void>
+}> => {
   const port = await freePort()
   const child = fork(file('upstream-process.ts'), [String(port)])
   await answering(port)
-  return { origin: `http://127.0.0.1:${port}`, stop: () => stop(child) }
+  return { origin: `http://127.0.0.1:${port}`, pid: child.pid ?? 0, stop: () => stop(child) }
 }
 
 /** A bare proxy: no routes, no tokens, no fields of its own. */
@@ -31,19 +36,24 @@ export const startBare = async (name: string, target: string): Promise<Server> =
   return server(name, child, port, [`Authorization: Bearer ${'x'.repeat(70)}`])
 }
 
-/** The whole program as `portcullis start` runs it, access log off, with a token that its own token endpoint gave. */
-export const startPortcullis = async (target: string): Promise<Server> => {
+/** The whole program as `portcullis start` runs it, with twenty routes and a token that its own token endpoint gave. */
+export const startPortcullis = async (
+  target: string,
+  { name = 'portcullis', access = false } = {},
+): Promise<Server> => {
   const [port, admin] = await Promise.all([freePort(), freePort()])
   const folder = await mkdtemp(join(tmpdir(), 'portcullis-bench-'))
   const settings = join(folder, 'portcullis.yaml')
-  await writeFile(settings, configuration(port, admin, target))
+  await writeFile(settings, configuration(port, admin, target, access))
   const child = fork(file('../src/main.ts'), ['start', '--config', settings], {
     execArgv: REPORTING,
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
+  // Read, as whoever collects logs would.
+  child.stdout?.resume()
   await answering(port)
   const token = await tokenFrom(`http://127.0.0.1:${port}`)
-  const running = server('portcullis', child, port, [`Authorization: Bearer ${token}`])
+  const running = server(name, child, port, [`Authorization: Bearer ${token}`])
   return {
     ...running,
     async stop() {
@@ -53,24 +63,31 @@ export const startPortcullis = async (target: string): Promise<Server> => {
   }
 }
 
-const configuration = (port: number, admin: number, target: string): string => `
+const configuration = (port: number, admin: number, target: string, access: boolean): string => `
 issuer: http://127.0.0.1:${port}
 listen: 127.0.0.1:${port}
 admin: { listen: '127.0.0.1:${admin}' }
 store: 'memory:'
-log: { level: warn, access: false }
+log: { level: info, access: ${access} }
 scopes: { orders.read: See your orders, orders.write: Change your orders }
 upstreams: { orders: '${target}' }
 routes:
   - { path: /orders/*, methods: [GET, HEAD], upstream: orders, scope: orders.read }
   - { path: /orders/*, methods: [POST, PUT, DELETE], upstream: orders, scope: orders.write }
   - { path: /status, upstream: orders, access: public }
+${others}
 clients:
   - client_id: bench
     client_secret: a-secret-for-the-bench-alone
     grant_types: [client_credentials]
     scope: orders.read orders.write
 `
+
+/** With those that count there are twenty. */
+const others = Array.from(
+  { length: 17 },
+  (_, at) => `  - { path: /service-${at}/*, upstream: orders, scope: orders.read }`,
+).join('\n')
 
 const tokenFrom = async (origin: string): Promise<string> => {
   const response = await fetch(`${origin}/oauth/token`, {
@@ -90,6 +107,7 @@ const server = (
   headers: readonly string[],
 ): Server => ({
   name,
+  pid: child.pid ?? 0,
   url: `http://127.0.0.1:${port}/orders/1`,
   headers: [...headers, 'Accept: application/json', 'User-Agent: bench/1.0'],
   async cpu() {
@@ -100,7 +118,7 @@ const server = (
   stop: () => stop(child),
 })
 
-const stop = async (child: ChildProcess): Promise<void> => {
+export const stop = async (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGKILL')
   await once(child, 'exit')
@@ -110,7 +128,7 @@ const file = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 
 const REPORTING = ['--import', new URL('cpu-reporter.ts', import.meta.url).href]
 
-const answering = async (port: number): Promise<void> => {
+export const answering = async (port: number): Promise<void> => {
   const deadline = performance.now() + 10_000
   for (;;) {
     const answer = await fetch(`http://127.0.0.1:${port}/status`).catch(() => undefined)
@@ -120,7 +138,7 @@ const answering = async (port: number): Promise<void> => {
   }
 }
 
-const freePort = async (): Promise<number> => {
+export const freePort = async (): Promise<number> => {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
   const address = probe.address()

@@ -7,6 +7,7 @@ import { afterlife, type EndNote, type Found, type Gone, isGone } from './gone.t
 import { createHandles, type Handle, namesOf } from './handles.ts'
 import { createListeners } from './listeners.ts'
 import { digest, type Secrets } from './secrets.ts'
+import { createSharedLists } from './shared-lists.ts'
 import { MISSED, type Store, StoreUnavailable, type Write } from './store.ts'
 import { createTokenReads } from './token-reads.ts'
 
@@ -112,6 +113,7 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
   })
   // Apart from the cache, so that a flood of unknown tokens cannot push out a good one.
   const misses = new LRUCache<string, Miss>({ max: MISSES })
+  const shareList = createSharedLists(LISTS)
   const counts = { hits: 0, misses: 0, negative: 0 }
   let contact = clock()
 
@@ -165,7 +167,8 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
     return isGone(loaded) ? loaded.refusal : loaded
   }
 
-  const remember = (id: string, token: AccessToken): AccessToken => {
+  const remember = (id: string, read: AccessToken): AccessToken => {
+    const token = { ...read, scope: shareList(read.scope), aud: shareList(read.aud) }
     const from = clock()
     const until = Math.min(token.exp, from + deps.lifetimes().cache)
     const known = cache.peek(id)
@@ -275,5 +278,6 @@ const isLive = ({ live, grant, client, account }: Entry): boolean =>
 // `pc_at_` and 48 bytes in base64url.
 const LENGTH = 70
 const MISSES = 10_000
+const LISTS = 1000
 // Seconds. Short: what was unknown may be written a moment later.
 const MISS_LIFE = 5

@@ -5,7 +5,11 @@ import { createKeyRing, hmac, type Key } from './key-ring.ts'
 export type Purpose =
   | 'access-token'
   | 'authorization-code'
+  | 'pushed-request'
   | 'refresh-token'
+  | 'device-code'
+  | 'user-code'
+  | 'visit'
   | 'session'
   | 'browser'
   | 'request'
@@ -16,6 +20,8 @@ export type Purpose =
 export type Secrets = {
   /** 128 random bits, base64url, 22 characters: an identifier that nobody can guess. */
   id(): string
+  /** `length` letters out of `alphabet`, of at most 256, each as likely as any other. */
+  letters(alphabet: string, length: number): string
   /** A new secret: prefix, key id, 240 random bits, keyed tag; 70 characters for `pc_at_`, base64url after the prefix. */
   mint(purpose: MintedPurpose): string
   /** True when `value` was minted here for this purpose, by any key in the list. Synchronous, no store read. */
@@ -24,6 +30,8 @@ export type Secrets = {
   shaped(purpose: MintedPurpose, value: string): boolean
   /** Keyed tag over fields (length-prefixed, so that boundaries cannot move), base64url, by the first key. */
   tag(purpose: Purpose, fields: readonly string[]): string
+  /** The tags by every key, that of the first key first: where a row may stand whose key is a tag. */
+  tags(purpose: Purpose, fields: readonly string[]): readonly string[]
   /** Compares with the tag by every key, in constant time. */
   verifyTag(purpose: Purpose, fields: readonly string[], tag: string): boolean
   /** AES-256-GCM over JSON; base64url. */
@@ -39,7 +47,13 @@ export type Secrets = {
   rotate(secrets: readonly string[]): void
 }
 
-export type MintedPurpose = 'access-token' | 'authorization-code' | 'session' | 'browser'
+export type MintedPurpose =
+  | 'access-token'
+  | 'authorization-code'
+  | 'pushed-request'
+  | 'device-code'
+  | 'session'
+  | 'browser'
 
 export type RefreshTokenParts = {
   readonly grant_id: string
@@ -71,16 +85,20 @@ export const createSecrets = (secrets: readonly string[]): Secrets => {
     return undefined
   }
 
+  const tagsOf: Secrets['tags'] = (purpose, fields) =>
+    ring.keys('tag', purpose).map((key) => hmac(key, fields).toString('base64url'))
+
   return {
+    letters: drawLetters,
     id: () => randomBytes(16).toString('base64url'),
     mint: (purpose) => sign(purpose, randomBytes(RANDOM)),
     minted: (purpose, value) => verify(purpose, value, MINTED) !== undefined,
     shaped: (purpose, value) => hasShape(value, PREFIX[purpose], MINTED),
     tag: (purpose, fields) => hmac(ring.keys('tag', purpose)[0], fields).toString('base64url'),
+    tags: tagsOf,
     verifyTag: (purpose, fields, tag) =>
-      ring
-        .keys('tag', purpose)
-        .map((key) => equal(hmac(key, fields).toString('base64url'), tag))
+      tagsOf(purpose, fields)
+        .map((known) => equal(known, tag))
         .includes(true),
     seal: (purpose, value) => encrypt(ring.keys('seal', purpose)[0], JSON.stringify(value)),
     open(purpose, sealed) {
@@ -111,6 +129,18 @@ export const equal = (a: string, b: string): boolean =>
 /** A whole secret for the operator's use: 256 random bits, base64url. */
 export const randomSecret = (): string => randomBytes(32).toString('base64url')
 
+/** A byte at or above the largest multiple of the alphabet's length would favour its first letters: it is thrown away. */
+const drawLetters = (alphabet: string, length: number): string => {
+  const fair = 256 - (256 % alphabet.length)
+  let drawn = ''
+  while (drawn.length < length) {
+    for (const byte of randomBytes(2 * length)) {
+      if (byte < fair && drawn.length < length) drawn += alphabet.charAt(byte % alphabet.length)
+    }
+  }
+  return drawn
+}
+
 /** Random bytes for salts of passwords. */
 export const randomSalt = (): Buffer => randomBytes(16)
 
@@ -118,6 +148,8 @@ const PREFIX: Readonly<Record<MintedPurpose | 'refresh-token', string>> = {
   'access-token': 'pc_at_',
   'authorization-code': 'pc_ac_',
   'refresh-token': 'pc_rt_',
+  'pushed-request': 'pc_pr_',
+  'device-code': 'pc_dc_',
   session: 'pc_se_',
   browser: 'pc_br_',
 }

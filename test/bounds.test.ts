@@ -84,9 +84,17 @@ describe('A21 what was counted survives a reload', () => {
 
   it('while its limit stays the same', async () => {
     const throttles = createThrottles()
-    const before = throttles({ passwords: limit, clientSecrets: limit })
+    const pushedRequests = { ...limit, total: 5 }
+    const before = throttles({ passwords: limit, clientSecrets: limit, pushedRequests })
+    await before.pushedRequests.take('127.0.0.1')
     await before.passwords.failed('ada', '127.0.0.1')
-    const after = throttles({ passwords: { ...limit }, clientSecrets: { ...limit, points: 5 } })
+    const after = throttles({
+      passwords: { ...limit },
+      clientSecrets: { ...limit, points: 5 },
+      pushedRequests: { ...pushedRequests },
+    })
+    await expect(after.pushedRequests.take('127.0.0.1')).rejects.toMatchObject({ status: 429 })
+    await after.pushedRequests.take('127.0.0.2')
     await expect(after.passwords.check('ada', '127.0.0.1')).rejects.toMatchObject({ status: 429 })
     await after.clientSecrets.check('ada', '127.0.0.1')
     expect(after.clientSecrets).not.toBe(before.clientSecrets)

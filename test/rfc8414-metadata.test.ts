@@ -50,6 +50,11 @@ describe('authorization server metadata', () => {
       introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
       code_challenge_methods_supported: ['S256'],
       authorization_response_iss_parameter_supported: true,
+      pushed_authorization_request_endpoint: `${origin}/oauth/par`,
+      require_pushed_authorization_requests: false,
+      request_parameter_supported: false,
+      request_uri_parameter_supported: false,
+      prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
     })
   })
 

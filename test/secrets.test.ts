@@ -28,6 +28,7 @@ const NEW = 'the new secret of these tests'
 const MINTED: readonly MintedPurpose[] = [
   'access-token',
   'authorization-code',
+  'pushed-request',
   'session',
   'browser',
 ]

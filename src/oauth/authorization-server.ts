@@ -19,6 +19,7 @@ import { signOut, signOutForm } from './logout.ts'
 import { metadataEndpoints } from './metadata.ts'
 import { type Parameters, parseParameters } from './parameters.ts'
 import { refusePlainHttp } from './plain-http.ts'
+import { pushRequest } from './pushed-request.ts'
 import { revoke } from './revocation.ts'
 import type { Room } from './room.ts'
 import type { createThrottles } from './throttle.ts'
@@ -58,8 +59,9 @@ export const createAuthorizationServer = (deps: {
   return {
     middleware: router.routes() as Koa.Middleware,
     async warm() {
-      const { passwords, clientSecrets } = room.throttles
-      await Promise.all([form.warm(), passwords.warm(), clientSecrets.warm()])
+      const { passwords, clientSecrets, pushedRequests } = room.throttles
+      const counts = [passwords, clientSecrets, pushedRequests]
+      await Promise.all([form.warm(), ...counts.map((one) => one.warm())])
     },
   }
 }
@@ -90,6 +92,13 @@ const endpointTable = (room: Room): readonly Endpoint[] => {
     {
       path: at('token'),
       post: issueToken(room),
+      renders: 'json',
+      cors: true,
+      repeatable: RESOURCE,
+    },
+    {
+      path: at('par'),
+      post: pushRequest(room),
       renders: 'json',
       cors: true,
       repeatable: RESOURCE,

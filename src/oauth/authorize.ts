@@ -1,12 +1,14 @@
 import type Koa from 'koa'
 
-import { readAuthorizationRequest, readTrustedReply } from './authorization-request.ts'
+import { readAuthorizationRequest } from './authorization-request.ts'
 import { answerWithError } from './authorization-response.ts'
-import { type Handler, sendOn } from './endpoint.ts'
+import { callerOf, type Handler, sendOn } from './endpoint.ts'
 import { proceed } from './next-step.ts'
 import { suspend } from './pending-request.ts'
+import { openPushed, refuseUnpushed } from './pushed-request.ts'
 import { endpointPath, type Room } from './room.ts'
 import { currentPerson } from './session.ts'
+import { namedClient, noteMismatch, readTrustedReply } from './trusted-reply.ts'
 
 /**
  * The authorization endpoint (RFC 6749 §3.1). First whom to answer, then everything else: what is wrong with the former
@@ -15,12 +17,17 @@ import { currentPerson } from './session.ts'
 export const authorize =
   (room: Room): Handler =>
   async (ctx, parameters) => {
-    const reply = await readTrustedReply(parameters, room, String(ctx.state.request_id))
+    const caller = callerOf(ctx, room)
+    const client = await namedClient(parameters, room)
+    const pushed = await openPushed(parameters, client, caller, room)
+    const reply =
+      pushed?.reply ?? readTrustedReply(parameters, client, noteMismatch(client, caller, room))
     try {
-      const request = readAuthorizationRequest(parameters, reply, room)
+      if (!pushed) refuseUnpushed(client, room)
+      const request = pushed?.request ?? readAuthorizationRequest(parameters, reply, room)
       const detour = cookielessPost(ctx)
       if (detour) return sendOn(ctx, `${endpointPath(room.config, 'authorize')}?${detour}`)
-      const resumed = suspend(ctx, request, reply.client, room)
+      const resumed = suspend(ctx, request, client, room, pushed?.id)
       await proceed(ctx, resumed, await currentPerson(ctx, room), room)
     } catch (error) {
       answerWithError(ctx, reply, error, room)

@@ -37,6 +37,7 @@ export type OAuthErrorCode =
   | 'login_required'
   | 'consent_required'
   | 'interaction_required'
+  | 'invalid_request_uri'
   | 'request_not_supported'
   | 'request_uri_not_supported'
   | 'unsupported_token_type'

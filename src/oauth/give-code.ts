@@ -1,11 +1,17 @@
 import type Koa from 'koa'
 
+import { answeredKey } from '../store/pushed-requests.ts'
 import type { Write } from '../store/store.ts'
 import { answerWithCode } from './authorization-response.ts'
 import { callerOf } from './endpoint.ts'
 import { invalidRequest, type OAuthError } from './errors.ts'
 import { lifetimesOf } from './lifetimes.ts'
-import { LONGEST_PENDING, type PendingRequest, type Resumed } from './pending-request.ts'
+import {
+  LONGEST_PENDING,
+  LONGEST_PUSHED,
+  type PendingRequest,
+  type Resumed,
+} from './pending-request.ts'
 import type { Room } from './room.ts'
 import type { Person } from './session.ts'
 
@@ -50,10 +56,11 @@ export const giveCode = async (
 export const usedMarker = ({ id, created }: PendingRequest) =>
   ({
     op: 'swap',
-    key: `request:${id}`,
+    key: answeredKey(id),
     expected: undefined,
     next: 'used',
-    expires: (created + LONGEST_PENDING) * 1000,
+    // Until no page can come back to this request, were it a pushed one that was opened again meanwhile.
+    expires: (created + LONGEST_PUSHED + LONGEST_PENDING) * 1000,
   }) as const
 
 export const usedBefore = (): OAuthError => invalidRequest('this request has been answered already')

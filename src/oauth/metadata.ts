@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts'
 import { type ProtectedResource, protectedResources } from '../config/protected-resource.ts'
 import type { Endpoint, Handler } from './endpoint.ts'
 
+import { PROMPTS } from './prompt.ts'
 import { endpointUrl, type Room } from './room.ts'
 import { grantTypes } from './token.ts'
 
@@ -39,6 +40,12 @@ const serverMetadata = (config: Config): Readonly<Record<string, unknown>> => {
     introspection_endpoint_auth_methods_supported: methods,
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
+    pushed_authorization_request_endpoint: endpointUrl(config, 'par'),
+    require_pushed_authorization_requests: config.require_pushed_authorization_requests,
+    request_parameter_supported: false,
+    // Of others than those of pushed requests, which the endpoint itself promises (RFC 9126 §5).
+    request_uri_parameter_supported: false,
+    prompt_values_supported: PROMPTS,
   }
 }
 

@@ -29,12 +29,16 @@ export type Resumed = {
 
 type Sealing = Pick<Room, 'stores' | 'cookies' | 'clock'>
 
-/** Binds a request to this browser, which gets its cookie now if it has none. */
+/**
+ * Binds a request to this browser, which gets its cookie now if it has none. `id`: of a pushed request, which has one id
+ * however often it is opened.
+ */
 export const suspend = (
   ctx: Koa.Context,
   request: AuthorizationRequest,
   client: Client,
   { stores, cookies, clock }: Sealing,
+  id = stores.secrets.id(),
 ): Resumed => {
   const { secrets } = stores
   const known = cookies.browser.read(ctx.req)
@@ -44,13 +48,19 @@ export const suspend = (
   const pending: PendingRequest = {
     ...request,
     v: 1,
-    id: secrets.id(),
+    id,
     created: clock(),
     browser: secrets.tag('browser', [browser]),
   }
   const sealed = secrets.seal('request', pending)
   if (sealed.length > LONGEST_SEALED) throw invalidRequest('the request is too long')
   return { pending, client, sealed }
+}
+
+/** Throws `invalid_request` for a request that would be too long once it is sealed. */
+export const refuseTooLong = (request: AuthorizationRequest): void => {
+  const sealed = ((Buffer.byteLength(JSON.stringify(request)) + SEALING) * 4) / 3
+  if (sealed > LONGEST_SEALED) throw invalidRequest('the request is too long')
 }
 
 /**
@@ -94,5 +104,11 @@ const isPending = (value: unknown): value is PendingRequest =>
 /** Seconds that a person has to sign in and decide. */
 export const LONGEST_PENDING = 1800
 
+/** Seconds that a pushed request may wait to be opened, by any configuration. */
+export const LONGEST_PUSHED = 600
+
 /** It travels in the address of a page, and Node reads heads of 16 KiB. */
 const LONGEST_SEALED = 12_288
+
+/** Bytes that are added to a request before it travels, at most. */
+const SEALING = 256

@@ -1,38 +1,49 @@
-import type { Config } from '../config/config.ts'
-import { protectedResources } from '../config/protected-resource.ts'
+import type { ClientSettings, Config } from '../config/config.ts'
+import { resourceNames } from '../config/resource-names.ts'
 import { invalidTarget } from './errors.ts'
 
+type ResourceSettings = Pick<Config, 'issuer' | 'routes'>
+
 /**
- * The protected resources that a request names (RFC 8707 §2), as their metadata spells them. A resource is taken for the
- * same with and without a slash at its end and in any case of scheme and host. Throws `invalid_target` for others.
+ * The protected resources that a request names (RFC 8707 §2), each once, as their metadata spells them; those of the client
+ * by default when it names none. Throws `invalid_target` for what is none of ours.
  */
 export const requestedResource = (
   values: readonly string[],
-  config: Pick<Config, 'issuer' | 'routes'>,
-): readonly string[] => {
-  if (values.length === 0) return []
-  const known = [...protectedResources(config).values()].map(({ resource }) => resource)
-  const spelled = new Map(known.map((resource) => [comparable(resource), resource]))
-  const named = values.map((value) => spelled.get(comparable(value)))
-  const resources = named.filter((resource) => resource !== undefined)
-  if (resources.length < named.length)
-    throw invalidTarget('resource names none that is protected here')
-  return [...new Set(resources)]
-}
+  client: Pick<ClientSettings, 'defaultResource'>,
+  config: ResourceSettings,
+): readonly string[] => namedResource(values.length > 0 ? values : client.defaultResource, config)
 
 /** The resources that a token is asked for out of those of its grant; all of them when none is named. */
 export const narrowedResource = (
   values: readonly string[],
   granted: readonly string[],
-  config: Pick<Config, 'issuer' | 'routes'>,
+  config: ResourceSettings,
 ): readonly string[] => {
-  const resources = requestedResource(values, config)
+  const resources = namedResource(values, config)
   if (resources.length === 0) return granted
   const within = granted.length === 0 || resources.every((resource) => granted.includes(resource))
   if (!within) throw invalidTarget('resource was not asked for when access was allowed')
   return resources
 }
 
-/** Undefined for what is not an absolute URI or has a fragment: no resource has this key. */
-const comparable = (uri: string): string | undefined =>
-  uri.includes('#') ? undefined : URL.parse(uri)?.href.replace(/\/$/, '')
+const namedResource = (
+  values: readonly string[] = [],
+  config: ResourceSettings,
+): readonly string[] => {
+  if (values.length === 0) return []
+  const nameOf = namesOf(config)
+  const resources = values.map(nameOf).filter((resource) => resource !== undefined)
+  if (resources.length < values.length)
+    throw invalidTarget('resource names none that is protected here')
+  return [...new Set(resources)]
+}
+
+/** Made once a configuration: there may be thousands of routes. */
+const namesOf = (config: ResourceSettings): ReturnType<typeof resourceNames> => {
+  const known = names.get(config) ?? resourceNames(config)
+  names.set(config, known)
+  return known
+}
+
+const names = new WeakMap<ResourceSettings, ReturnType<typeof resourceNames>>()

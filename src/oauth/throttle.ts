@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 
-import type { Config, Limit } from '../config/config.ts'
+import type { Config, CreationLimit, Limit } from '../config/config.ts'
 import { OAuthError } from './errors.ts'
 
 /**
@@ -41,27 +41,78 @@ const createThrottle = (limit: Limit): Throttle => {
   }
 }
 
-export type Throttles = { readonly passwords: Throttle; readonly clientSecrets: Throttle }
+/** Counts what is created, so that nobody can fill the store, and no stranger use up what is there for all. */
+type Allowance = {
+  /** Counts one of a stranger, by its network and in total. Throws 429 with Retry-After when there were too many. */
+  take(address: string): Promise<void>
+  /** Counts one of somebody who has proved who they are: each has the total. */
+  takeAs(who: string): Promise<void>
+  warm(): Promise<unknown>
+}
+
+const createAllowance = ({ total, ...limit }: CreationLimit): Allowance => {
+  let loaded: Promise<{ readonly networks: Limiter; readonly all: Limiter }> | undefined
+  const load = () => {
+    loaded ??= import('rate-limiter-flexible').then(({ RateLimiterMemory }) => ({
+      networks: new RateLimiterMemory(limit),
+      all: new RateLimiterMemory({ ...limit, points: total }),
+    }))
+    return loaded
+  }
+  const count = async (limiter: Limiter, who: string, points: number): Promise<void> => {
+    const { consumedPoints, msBeforeNext } = await limiter.penalty(who)
+    if (consumedPoints > points) throw tooMany('requests', msBeforeNext)
+  }
+  return {
+    warm: load,
+    async take(address) {
+      const { networks, all } = await load()
+      // First, so that no more networks are remembered than there are things; and who is refused uses up nothing.
+      const spent = await all.get(STRANGERS)
+      if (spent && spent.consumedPoints >= total) throw tooMany('requests', spent.msBeforeNext)
+      await count(networks, networkOf(address), limit.points)
+      await count(all, STRANGERS, total)
+    },
+    async takeAs(who) {
+      await count((await load()).all, `client ${who}`, total)
+    },
+  }
+}
+
+const STRANGERS = 'strangers'
+
+export type Throttles = {
+  readonly passwords: Throttle
+  readonly clientSecrets: Throttle
+  readonly pushedRequests: Allowance
+}
 
 /**
  * The throttles of a process. They outlive a reload: what was counted stays counted while its limit stays the same.
  */
 export const createThrottles = (): ((limits: ThrottleLimits) => Throttles) => {
-  const kept = new Map<string, Throttle>()
-  const throttle = (name: keyof ThrottleLimits, limit: Limit): Throttle => {
-    const key = `${name} ${limit.points} ${limit.duration}`
-    const known = kept.get(key) ?? createThrottle(limit)
-    for (const other of kept.keys()) if (other.startsWith(`${name} `)) kept.delete(other)
-    kept.set(key, known)
-    return known
-  }
-  return ({ passwords, clientSecrets }) => ({
+  const throttle = keeping(createThrottle)
+  const allowance = keeping(createAllowance)
+  return ({ passwords, clientSecrets, pushedRequests }) => ({
     passwords: throttle('passwords', passwords),
     clientSecrets: throttle('clientSecrets', clientSecrets),
+    pushedRequests: allowance('pushedRequests', pushedRequests),
   })
 }
 
-type ThrottleLimits = Pick<Config['limits'], 'passwords' | 'clientSecrets'>
+const keeping = <L extends Limit, Kept>(create: (limit: L) => Kept) => {
+  const kept = new Map<string, { readonly limit: string; readonly made: Kept }>()
+  return (name: keyof ThrottleLimits, limit: L): Kept => {
+    const known = kept.get(name)
+    const written = JSON.stringify(limit)
+    if (known?.limit === written) return known.made
+    const made = create(limit)
+    kept.set(name, { limit: written, made })
+    return made
+  }
+}
+
+type ThrottleLimits = Pick<Config['limits'], 'passwords' | 'clientSecrets' | 'pushedRequests'>
 
 /** Names that strangers make up are without number; in 4096 groups they are not. */
 export const groupOf = (who: string): string => `#${hash('sha256', who, 'hex').slice(0, 3)}`
@@ -117,10 +168,12 @@ const groupsOf = (address: string): readonly string[] => {
   return [...groups, ...Array(Math.max(8 - groups.length - last.length, 0)).fill('0'), ...last]
 }
 
-const tooManyFailures = (wait: number): OAuthError =>
-  new OAuthError('temporarily_unavailable', 'too many failed attempts, try again later', {
+const tooManyFailures = (wait: number): OAuthError => tooMany('failed attempts', wait)
+
+const tooMany = (what: string, wait: number): OAuthError =>
+  new OAuthError('temporarily_unavailable', `too many ${what}, try again later`, {
     status: 429,
-    headers: { 'Retry-After': String(Math.ceil(wait / 1000)) },
+    headers: { 'Retry-After': String(Math.max(1, Math.ceil(wait / 1000))) },
   })
 
 const MOST_KEYS = 100_000

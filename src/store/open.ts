@@ -12,6 +12,7 @@ import { keptSecret } from './kept-secret.ts'
 import { createLives, type Lives } from './lives.ts'
 import { memoryStore } from './memory.ts'
 import { createPasswords, type Passwords } from './passwords.ts'
+import { createPushedRequests, type PushedRequests } from './pushed-requests.ts'
 import { createTokenReader } from './read-token.ts'
 import { createRefreshTokens, type RefreshTokens } from './refresh-tokens.ts'
 import { createSecrets, randomSecret, type Secrets } from './secrets.ts'
@@ -28,6 +29,7 @@ export type Stores = {
   readonly lives: Lives
   readonly refreshTokens: RefreshTokens
   readonly codes: Codes
+  readonly pushedRequests: PushedRequests
   readonly grants: Grants
   readonly clients: Clients
   readonly accounts: Accounts
@@ -93,6 +95,7 @@ export const openStores = async (
 
   return {
     ...{ store, secrets, tokens, grants, clients, accounts, sessions, consents },
+    pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
     codes: createCodes({ store, secrets, clock, terms, tokenLife }),
     refreshTokens: createRefreshTokens({ store, secrets, grants, clock, tokenLife }),
     lives: createLives({ store, read, grants, clients, accounts, clock }),

@@ -13,7 +13,7 @@ export const grantToClient: GrantType = async ({ client, parameters, caller }, r
   const { stores, config, clock, log } = room
   if (isPublic(client)) throw unauthorizedClient('a public client has no credentials of its own')
   const scope = requestedScope(parameters.get('scope'), client, config)
-  const resource = requestedResource(parameters.all('resource'), config)
+  const resource = requestedResource(parameters.all('resource'), client, config)
   const created = clock()
   const { client_id } = client
   const grant = stores.grants.begin({

@@ -474,7 +474,7 @@ describe('one mistake, one problem, at its place', () => {
     ],
     [
       confidential('    grant_types: [authorization_cod]\n'),
-      '8:19 clients[0].grant_types[0]: must be one of authorization_code, refresh_token, client_credentials; did you mean "authorization_code"?',
+      '8:19 clients[0].grant_types[0]: must be one of authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code; did you mean "authorization_code"?',
     ],
     [
       confidential('    client_uri: javascript:alert(1)\n'),

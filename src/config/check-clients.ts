@@ -60,11 +60,14 @@ const checkGrantTypes = (row: Row, path: Path, report: Report): void => {
         [...path, 'redirect_uris'],
         'must have at least one for the grant type authorization_code',
       )
-  } else if (types.includes('refresh_token'))
+  } else if (types.includes('refresh_token') && !types.includes(DEVICE_CODE))
     report.problem(
       [...path, 'grant_types'],
       'must have authorization_code if it has refresh_token: a refresh token comes with a code',
     )
 }
+
+/** RFC 8628 §3.4 */
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
 
 const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0

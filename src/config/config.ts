@@ -51,6 +51,8 @@ export type TokenLifetimes = {
   readonly authorizationCode: number
   /** Of a pushed authorization request (RFC 9126). */
   readonly pushedRequest: number
+  /** How long a device code waits for a person (RFC 8628). */
+  readonly deviceCode: number
   readonly refreshRetry: number
   readonly cache: number
   readonly graceWithoutStore: number
@@ -69,6 +71,10 @@ type Limits = {
   readonly clientSecrets: Limit
   /** By public clients; each other client has `total` for itself. */
   readonly pushedRequests: CreationLimit
+  /** Wrong user codes of devices, per account; ten times as many per address. */
+  readonly userCodes: Limit
+  /** By public clients; each other client has `total` for itself. */
+  readonly deviceCodes: CreationLimit
   /** Largest form that our own endpoints read. */
   readonly formBody: number
   /** Connections to the public listener at a time. */

@@ -7,7 +7,12 @@ import { list, object, optional, otherwise } from './section.ts'
 import { asChoice, choice, duration, flag, setting, text } from './setting.ts'
 import { parsePage, parseResource } from './urls.ts'
 
-const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const
+const GRANT_TYPES = [
+  'authorization_code',
+  'refresh_token',
+  'client_credentials',
+  'urn:ietf:params:oauth:grant-type:device_code',
+] as const
 
 const grantType = setting('A grant type.', { enum: GRANT_TYPES }, (value) => {
   if (value === 'password' || value === 'implicit')
@@ -63,7 +68,7 @@ export const client = object('An application that asks for tokens.', {
   grant_types: otherwise(
     ['authorization_code'],
     list(
-      'How it may get tokens. authorization_code: a person allows it; refresh_token: it may stay signed in; client_credentials: it acts for itself.',
+      'How it may get tokens. authorization_code: a person allows it; refresh_token: it may stay signed in; client_credentials: it acts for itself; urn:ietf:params:oauth:grant-type:device_code: a person allows it on another device (RFC 8628).',
       grantType,
     ),
   ),

@@ -45,6 +45,15 @@ export const limits = object(
       'Authorization requests pushed by public clients (RFC 9126). A client that proves who it is has a total of its own and no bound by address.',
       { points: 60, duration: '1m', total: 6000 },
     ),
+    userCodes: failures(
+      'Wrong codes of devices (RFC 8628) that one person enters, from wherever; ten times as many from one address.',
+      5,
+      '1m',
+    ),
+    deviceCodes: creations(
+      'Device codes for public clients (RFC 8628). A client that proves who it is has a total of its own and no bound by address.',
+      { points: 20, duration: '1m', total: 1000 },
+    ),
     formBody: otherwise(
       '64kb',
       size(

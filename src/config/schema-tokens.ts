@@ -31,6 +31,13 @@ export const tokens = object('Lifetimes. A client may have its own (clients[].to
       { min: 5, max: 600, whole: true },
     ),
   ),
+  deviceCode: otherwise(
+    '10m',
+    duration(
+      'How long a device waits for a person to enter its code and allow it (RFC 8628 §3.2).',
+      { min: 60, max: 600, whole: true },
+    ),
+  ),
   refreshRetry: otherwise('60s', duration(LIFETIMES.refreshRetry, { min: 0 })),
   cache: otherwise(
     '5m',

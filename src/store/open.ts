@@ -6,6 +6,7 @@ import { createChores } from './chores.ts'
 import { type Clients, createClients } from './clients.ts'
 import { type Codes, createCodes } from './codes.ts'
 import { type Consents, createConsents } from './consents.ts'
+import { createDeviceCodes, type DeviceCodes } from './device-codes.ts'
 import { endFormer } from './former.ts'
 import { createGrants, type Grants } from './grants.ts'
 import { keptSecret } from './kept-secret.ts'
@@ -29,6 +30,7 @@ export type Stores = {
   readonly lives: Lives
   readonly refreshTokens: RefreshTokens
   readonly codes: Codes
+  readonly deviceCodes: DeviceCodes
   readonly pushedRequests: PushedRequests
   readonly grants: Grants
   readonly clients: Clients
@@ -97,6 +99,7 @@ export const openStores = async (
     ...{ store, secrets, tokens, grants, clients, accounts, sessions, consents },
     pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
     codes: createCodes({ store, secrets, clock, terms, tokenLife }),
+    deviceCodes: createDeviceCodes({ store, secrets, clock, terms, tokenLife }),
     refreshTokens: createRefreshTokens({ store, secrets, grants, clock, tokenLife }),
     lives: createLives({ store, read, grants, clients, accounts, clock }),
     passwords: createPasswords(() =>

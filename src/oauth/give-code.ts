@@ -3,15 +3,11 @@ import type Koa from 'koa'
 import { answeredKey } from '../store/pushed-requests.ts'
 import type { Write } from '../store/store.ts'
 import { answerWithCode } from './authorization-response.ts'
+import { LONGEST_PENDING } from './browser-binding.ts'
 import { callerOf } from './endpoint.ts'
 import { invalidRequest, type OAuthError } from './errors.ts'
 import { lifetimesOf } from './lifetimes.ts'
-import {
-  LONGEST_PENDING,
-  LONGEST_PUSHED,
-  type PendingRequest,
-  type Resumed,
-} from './pending-request.ts'
+import { LONGEST_PUSHED, type PendingRequest, type Resumed } from './pending-request.ts'
 import type { Room } from './room.ts'
 import type { Person } from './session.ts'
 

@@ -5,9 +5,8 @@ import type { Account } from '../store/accounts.ts'
 import { answerPage, callerOf, type Handler } from './endpoint.ts'
 import { OAuthError } from './errors.ts'
 import { bindForm, checkBinding, type FormBinding, refuseCrossSite } from './form-binding.ts'
-import { mustSignIn, proceed } from './next-step.ts'
+import { type Occasion, readOccasion } from './occasion.ts'
 import type { Parameters } from './parameters.ts'
-import { provenBy, type Resumed, resume } from './pending-request.ts'
 import { endpointPath, type Room } from './room.ts'
 import { currentPerson, startSession } from './session.ts'
 import { groupOf, networkOf } from './throttle.ts'
@@ -16,11 +15,11 @@ import { groupOf, networkOf } from './throttle.ts'
 export const signInForm =
   (room: Room): Handler =>
   async (ctx, parameters) => {
-    const resumed = await resume(ctx, parameters, room)
+    const occasion = await readOccasion(ctx, parameters, room)
     const person = await currentPerson(ctx, room)
-    const stays = person && !mustSignIn(resumed.pending, person)
-    if (stays && parameters.get('prompt') !== 'login') return proceed(ctx, resumed, person, room)
-    showForm(ctx, resumed, { username: resumed.pending.login_hint }, room)
+    const stays = person && !occasion.mustSignIn(person)
+    if (stays && parameters.get('prompt') !== 'login') return occasion.goOn(person, false)
+    showForm(ctx, occasion, { username: occasion.login_hint }, room)
   }
 
 /** POST: `username` and `password`. What is wrong shows the form again: 401, and 429 when it was wrong too often. */
@@ -28,19 +27,19 @@ export const signIn =
   (room: Room): Handler =>
   async (ctx, parameters) => {
     refuseCrossSite(ctx.req, room)
-    const resumed = await resume(ctx, parameters, room)
-    checkBinding(parameters, bindingOf(resumed), room)
+    const occasion = await readOccasion(ctx, parameters, room)
+    checkBinding(parameters, bindingOf(occasion), room)
     const username = parameters.get('username') ?? ''
     try {
       const account = await provenAccount(ctx, username, parameters, room)
-      if (!account) return showForm(ctx, resumed, { username, status: 401, problem: WRONG }, room)
+      if (!account) return showForm(ctx, occasion, { username, status: 401, problem: WRONG }, room)
       const person = await startSession(ctx, account, room)
       room.log.audit('session.started', { sub: account.sub, ...callerOf(ctx, room) })
-      await proceed(ctx, provenBy(resumed, account.sub, room), person, room)
+      await occasion.goOn(person, true)
     } catch (error) {
       if (!(error instanceof OAuthError && error.status === 429)) throw error
       ctx.set(error.headers)
-      showForm(ctx, resumed, { username, status: 429, problem: TOO_OFTEN }, room)
+      showForm(ctx, occasion, { username, status: 429, problem: TOO_OFTEN }, room)
     }
   }
 
@@ -71,7 +70,7 @@ const provenAccount = async (
 
 const showForm = (
   ctx: Koa.Context,
-  resumed: Resumed,
+  occasion: Occasion,
   shown: {
     readonly username?: string | undefined
     readonly status?: number
@@ -80,12 +79,11 @@ const showForm = (
   room: Room,
 ): void => {
   const { status = 200, problem, username } = shown
-  const { client, sealed } = resumed
   ctx.status = status
   const page = signInPage({
     action: endpointPath(room.config, 'login'),
-    hidden: { request: sealed, csrf: bindForm(bindingOf(resumed), room) },
-    clientName: client.client_name ?? client.client_id,
+    hidden: { ...occasion.hidden, csrf: bindForm(bindingOf(occasion), room) },
+    ...occasion.shown,
     ...(username !== undefined && { username }),
     ...(problem !== undefined && { problem }),
     ...hintOf(room),
@@ -101,7 +99,7 @@ const hintOf = ({ config }: Room): { hint?: string } => {
     : {}
 }
 
-const bindingOf = ({ pending }: Resumed): FormBinding => ['login', pending.browser, pending.id]
+const bindingOf = ({ browser, id }: Occasion): FormBinding => ['login', browser, id]
 
 const WRONG = 'The username or the password is not right.'
 const TOO_OFTEN = 'Too many wrong attempts. Wait a while, then try again.'

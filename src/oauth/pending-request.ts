@@ -2,6 +2,7 @@ import type Koa from 'koa'
 
 import type { Client } from '../store/clients.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
+import { type Begun, bindBrowser, checkBegun } from './browser-binding.ts'
 import { isPublic } from './client-authentication.ts'
 import { invalidRequest } from './errors.ts'
 import type { Parameters } from './parameters.ts'
@@ -9,16 +10,14 @@ import { isRegistered } from './redirect-uri.ts'
 import type { Room } from './room.ts'
 
 /** An authorization request on its way through our pages, bound to the browser that brought it. */
-export type PendingRequest = AuthorizationRequest & {
-  readonly v: 1
-  /** Used once: the code is written together with a marker of this name. */
-  readonly id: string
-  readonly created: number
-  /** Tag of the browser's cookie. */
-  readonly browser: string
-  /** Subject of the person who gave the password for this very request. */
-  readonly proven?: string
-}
+export type PendingRequest = AuthorizationRequest &
+  Begun & {
+    readonly v: 1
+    /** Used once: the code is written together with a marker of this name. */
+    readonly id: string
+    /** Subject of the person who gave the password for this very request. */
+    readonly proven?: string
+  }
 
 /** A pending request as a page receives it. `sealed` is the form in which it travels. */
 export type Resumed = {
@@ -37,22 +36,17 @@ export const suspend = (
   ctx: Koa.Context,
   request: AuthorizationRequest,
   client: Client,
-  { stores, cookies, clock }: Sealing,
-  id = stores.secrets.id(),
+  room: Sealing,
+  id = room.stores.secrets.id(),
 ): Resumed => {
-  const { secrets } = stores
-  const known = cookies.browser.read(ctx.req)
-  const browser =
-    known !== undefined && secrets.minted('browser', known) ? known : secrets.mint('browser')
-  if (browser !== known) cookies.browser.write(ctx.res, browser)
   const pending: PendingRequest = {
     ...request,
     v: 1,
     id,
-    created: clock(),
-    browser: secrets.tag('browser', [browser]),
+    created: room.clock(),
+    browser: bindBrowser(ctx, room),
   }
-  const sealed = secrets.seal('request', pending)
+  const sealed = room.stores.secrets.seal('request', pending)
   if (sealed.length > LONGEST_SEALED) throw invalidRequest('the request is too long')
   return { pending, client, sealed }
 }
@@ -70,17 +64,13 @@ export const refuseTooLong = (request: AuthorizationRequest): void => {
 export const resume = async (
   ctx: Koa.Context,
   parameters: Parameters,
-  { stores, cookies, clock }: Sealing,
+  room: Sealing,
 ): Promise<Resumed> => {
+  const { stores } = room
   const sealed = parameters.get('request') ?? ''
   const pending = stores.secrets.open('request', sealed)
   if (!isPending(pending)) throw invalidRequest('this page needs a request of an application')
-  if (clock() > pending.created + LONGEST_PENDING)
-    throw invalidRequest('this sign-in took too long')
-  const browser = cookies.browser.read(ctx.req) ?? ''
-  if (!stores.secrets.verifyTag('browser', [browser], pending.browser)) {
-    throw invalidRequest('this sign-in was begun in another browser, or cookies are not accepted')
-  }
+  checkBegun(ctx, pending, room)
   const client = await stores.clients.find(pending.client_id)
   if (!client || !isRegistered(pending.redirect_uri, { ...client, public: isPublic(client) })) {
     throw invalidRequest('the application that asked is no longer registered')
@@ -100,9 +90,6 @@ export const provenBy = (
 
 const isPending = (value: unknown): value is PendingRequest =>
   typeof value === 'object' && value !== null && 'v' in value && value.v === 1
-
-/** Seconds that a person has to sign in and decide. */
-export const LONGEST_PENDING = 1800
 
 /** Seconds that a pushed request may wait to be opened, by any configuration. */
 export const LONGEST_PUSHED = 600

@@ -11,7 +11,9 @@ import { page } from './page.ts'
 export const signInPage = (p: {
   readonly action: string
   readonly hidden: Readonly<Record<string, string>>
-  readonly clientName: string
+  /** The application that asked; or, for a page of ours, what it is for: `to connect a device`. */
+  readonly clientName?: string
+  readonly purpose?: string
   readonly username?: string
   readonly problem?: string
   readonly hint?: string
@@ -19,7 +21,8 @@ export const signInPage = (p: {
   page({
     title: 'Sign in',
     main: html`<h1>Sign in</h1>
-<p class="soft">to continue to <bdi>${displayed(p.clientName)}</bdi></p>
+${p.clientName !== undefined && html`<p class="soft">to continue to <bdi>${displayed(p.clientName)}</bdi></p>`}
+${p.purpose !== undefined && html`<p class="soft">${p.purpose}</p>`}
 ${problemNote(p.problem)}
 <form method="post" action="${p.action}">
 ${hiddenFields(p.hidden)}

@@ -15,6 +15,13 @@ export type TestClient = {
   readonly client_id: string
   /** An authorization URL with PKCE; `undefined` leaves a parameter out. */
   authorizationUrl(parameters?: Readonly<Record<string, string | undefined>>): URL
+  /** Pushes the parameters of such a URL (RFC 9126). */
+  push(
+    parameters?: Readonly<Record<string, string | undefined>>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<JsonAnswer>
+  /** The URL that a pushed request is opened at. */
+  pushedUrl(pushed: JsonAnswer): URL
   /** Posts to an endpoint with the client's credentials in the body. */
   post(
     endpoint: string,
@@ -52,6 +59,18 @@ export const createClient = (
       for (const [name, value] of Object.entries(all)) {
         if (value !== undefined) url.searchParams.set(name, value)
       }
+      return url
+    },
+    push: (parameters, headers) =>
+      client.post(
+        'par',
+        Object.fromEntries(client.authorizationUrl(parameters).searchParams),
+        headers,
+      ),
+    pushedUrl({ body }) {
+      const url = new URL(`${origin}/oauth/authorize`)
+      url.searchParams.set('client_id', client_id)
+      url.searchParams.set('request_uri', String(body.request_uri))
       return url
     },
     post: (endpoint, fields, headers) =>

@@ -9,6 +9,7 @@ export const failing = (stores: Stores, isDown: () => boolean): Stores => ({
   ...stores,
   store: withFailures(stores.store, isDown, ['swap', 'batch', 'get', 'getMany', 'list']),
   codes: withFailures(stores.codes, isDown, ['issue', 'find', 'claim']),
+  pushedRequests: withFailures(stores.pushedRequests, isDown, ['push', 'find']),
   grants: withFailures(stores.grants, isDown, ['find', 'end']),
   refreshTokens: withFailures(stores.refreshTokens, isDown, ['present', 'step']),
   tokens: withFailures(stores.tokens, isDown, ['find', 'revoke']),

@@ -41,9 +41,7 @@ const main = async (): Promise<void> => {
     ...(isInstalled('nginx') ? [await startNginx(upstream.origin)] : skipped('nginx')),
     ...(isInstalled('caddy') ? [await startCaddy(upstream.origin)] : skipped('caddy')),
   ]
-  for (const { pid } of servers) pin(pid, SERVERS)
-  pin(upstream.pid, OTHERS)
-  pin(process.pid, OTHERS)
+  for (const { pid } of servers) pin(pid)
   try {
     const rows = await measure(client, servers)
     if (process.argv.includes('--json')) console.log(JSON.stringify(report(client, rows), null, 2))
@@ -53,12 +51,10 @@ const main = async (): Promise<void> => {
   }
 }
 
-/** One core for whichever server has its turn, another for all else. */
-const [SERVERS, OTHERS] = [0, availableParallelism() > 1 ? 1 : 0]
-
-const pin = (pid: number, core: number): void => {
+/** Every server has the same core, and its turn on it. */
+const pin = (pid: number): void => {
   for (const each of [pid, ...childrenOf(pid)])
-    execFileSync('taskset', ['-acp', String(core), String(each)], { stdio: 'ignore' })
+    execFileSync('taskset', ['-acp', '0', String(each)], { stdio: 'ignore' })
 }
 
 const skipped = (program: string): readonly never[] => {

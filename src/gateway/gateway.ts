@@ -158,7 +158,8 @@ export const createGateway = (deps: {
   const request = (req: IncomingMessage, res: ServerResponse, found: Place | Refusal): void => {
     const visit = enter(req, found)
     let errand: Errand | undefined
-    res.once('close', () => {
+    // Comes once; `once` would cost a wrapper.
+    res.on('close', () => {
       if (!res.writableFinished) {
         if (errand !== undefined) stop(errand, CLIENT_GONE)
         visit.error ??= CLIENT_GONE.error

@@ -85,13 +85,17 @@ describe('A21 what was counted survives a reload', () => {
   it('while its limit stays the same', async () => {
     const throttles = createThrottles()
     const pushedRequests = { ...limit, total: 5 }
-    const before = throttles({ passwords: limit, clientSecrets: limit, pushedRequests })
+    const devices = { userCodes: limit, deviceCodes: pushedRequests }
+    const before = throttles({
+      ...{ passwords: limit, clientSecrets: limit, pushedRequests, ...devices },
+    })
     await before.pushedRequests.take('127.0.0.1')
     await before.passwords.failed('ada', '127.0.0.1')
     const after = throttles({
       passwords: { ...limit },
       clientSecrets: { ...limit, points: 5 },
       pushedRequests: { ...pushedRequests },
+      ...devices,
     })
     await expect(after.pushedRequests.take('127.0.0.1')).rejects.toMatchObject({ status: 429 })
     await after.pushedRequests.take('127.0.0.2')

@@ -9,6 +9,8 @@ import type { Log } from '../telemetry/log.ts'
 import { authorize } from './authorize.ts'
 import { consentForm, decideConsent } from './consent.ts'
 import { createCookie } from './cookies.ts'
+import { answerDevice, devicePage } from './device.ts'
+import { authorizeDevice } from './device-authorization.ts'
 import type { Endpoint } from './endpoint.ts'
 import { answerError } from './error-response.ts'
 import { OAuthError } from './errors.ts'
@@ -20,6 +22,7 @@ import { metadataEndpoints } from './metadata.ts'
 import { type Parameters, parseParameters } from './parameters.ts'
 import { refusePlainHttp } from './plain-http.ts'
 import { pushRequest } from './pushed-request.ts'
+import { REPEATABLE } from './resource.ts'
 import { revoke } from './revocation.ts'
 import type { Room } from './room.ts'
 import type { createThrottles } from './throttle.ts'
@@ -59,8 +62,7 @@ export const createAuthorizationServer = (deps: {
   return {
     middleware: router.routes() as Koa.Middleware,
     async warm() {
-      const { passwords, clientSecrets, pushedRequests } = room.throttles
-      const counts = [passwords, clientSecrets, pushedRequests]
+      const counts = Object.values(room.throttles)
       await Promise.all([form.warm(), ...counts.map((one) => one.warm())])
     },
   }
@@ -77,7 +79,7 @@ const endpointTable = (room: Room): readonly Endpoint[] => {
       get: authorization,
       post: authorization,
       renders: 'page',
-      repeatable: RESOURCE,
+      repeatable: REPEATABLE,
       lenient: true,
     },
     { path: login, get: signInForm(room), post: signIn(room), renders: 'page' },
@@ -94,14 +96,28 @@ const endpointTable = (room: Room): readonly Endpoint[] => {
       post: issueToken(room),
       renders: 'json',
       cors: true,
-      repeatable: RESOURCE,
+      repeatable: REPEATABLE,
     },
     {
       path: at('par'),
       post: pushRequest(room),
       renders: 'json',
       cors: true,
-      repeatable: RESOURCE,
+      repeatable: REPEATABLE,
+    },
+    {
+      path: at('device_authorization'),
+      post: authorizeDevice(room),
+      renders: 'json',
+      cors: true,
+      repeatable: REPEATABLE,
+    },
+    {
+      path: at('device'),
+      get: devicePage(room),
+      post: answerDevice(room),
+      renders: 'page',
+      repeatable: SCOPE,
     },
     { path: at('revoke'), post: revoke(room), renders: 'json', cors: true },
     { path: at('introspect'), post: introspect(room), renders: 'json' },
@@ -122,7 +138,6 @@ const RAW_FORM = {
   encoding: 'latin1',
 }
 
-const RESOURCE = new Set(['resource'])
 const SCOPE = new Set(['scope'])
 
 /** One endpoint's requests, from the checks that all share to the one place where errors are rendered. */

@@ -12,16 +12,20 @@ export type Begun = {
 }
 
 /** The tag of this browser's cookie, which it gets now if it has none. */
-export const bindBrowser = (
+export const bindBrowser = (ctx: Koa.Context, room: Pick<Room, 'stores' | 'cookies'>): string =>
+  room.stores.secrets.tag('browser', [browserCookie(ctx, room)])
+
+/** This browser's cookie, which it gets now if it has none. */
+export const browserCookie = (
   ctx: Koa.Context,
   { stores, cookies }: Pick<Room, 'stores' | 'cookies'>,
 ): string => {
   const { secrets } = stores
   const known = cookies.browser.read(ctx.req)
-  const browser =
-    known !== undefined && secrets.minted('browser', known) ? known : secrets.mint('browser')
-  if (browser !== known) cookies.browser.write(ctx.res, browser)
-  return secrets.tag('browser', [browser])
+  if (known !== undefined && secrets.minted('browser', known)) return known
+  const browser = secrets.mint('browser')
+  cookies.browser.write(ctx.res, browser)
+  return browser
 }
 
 /** Throws `invalid_request` half an hour after it was begun, and in every other browser. */

@@ -40,6 +40,7 @@ const serverMetadata = (config: Config): Readonly<Record<string, unknown>> => {
     introspection_endpoint_auth_methods_supported: methods,
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
+    device_authorization_endpoint: endpointUrl(config, 'device_authorization'),
     pushed_authorization_request_endpoint: endpointUrl(config, 'par'),
     require_pushed_authorization_requests: config.require_pushed_authorization_requests,
     request_parameter_supported: false,

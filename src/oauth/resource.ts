@@ -2,6 +2,9 @@ import type { ClientSettings, Config } from '../config/config.ts'
 import { resourceNames } from '../config/resource-names.ts'
 import { invalidTarget } from './errors.ts'
 
+/** May stand several times in a request (RFC 8707 §2), unlike every other parameter. */
+export const REPEATABLE: ReadonlySet<string> = new Set(['resource'])
+
 type ResourceSettings = Pick<Config, 'issuer' | 'routes'>
 
 /**

@@ -85,6 +85,10 @@ export type Throttles = {
   readonly passwords: Throttle
   readonly clientSecrets: Throttle
   readonly pushedRequests: Allowance
+  /** By account, whatever the address, and by address, whatever the account. */
+  readonly userCodes: Throttle
+  readonly userCodesFrom: Throttle
+  readonly deviceCodes: Allowance
 }
 
 /**
@@ -93,16 +97,19 @@ export type Throttles = {
 export const createThrottles = (): ((limits: ThrottleLimits) => Throttles) => {
   const throttle = keeping(createThrottle)
   const allowance = keeping(createAllowance)
-  return ({ passwords, clientSecrets, pushedRequests }) => ({
+  return ({ passwords, clientSecrets, pushedRequests, userCodes, deviceCodes }) => ({
     passwords: throttle('passwords', passwords),
     clientSecrets: throttle('clientSecrets', clientSecrets),
     pushedRequests: allowance('pushedRequests', pushedRequests),
+    userCodes: throttle('userCodes', userCodes),
+    userCodesFrom: throttle('userCodesFrom', { ...userCodes, points: 10 * userCodes.points }),
+    deviceCodes: allowance('deviceCodes', deviceCodes),
   })
 }
 
 const keeping = <L extends Limit, Kept>(create: (limit: L) => Kept) => {
   const kept = new Map<string, { readonly limit: string; readonly made: Kept }>()
-  return (name: keyof ThrottleLimits, limit: L): Kept => {
+  return (name: keyof Throttles, limit: L): Kept => {
     const known = kept.get(name)
     const written = JSON.stringify(limit)
     if (known?.limit === written) return known.made
@@ -112,7 +119,10 @@ const keeping = <L extends Limit, Kept>(create: (limit: L) => Kept) => {
   }
 }
 
-type ThrottleLimits = Pick<Config['limits'], 'passwords' | 'clientSecrets' | 'pushedRequests'>
+type ThrottleLimits = Pick<
+  Config['limits'],
+  'passwords' | 'clientSecrets' | 'pushedRequests' | 'userCodes' | 'deviceCodes'
+>
 
 /** Names that strangers make up are without number; in 4096 groups they are not. */
 export const groupOf = (who: string): string => `#${hash('sha256', who, 'hex').slice(0, 3)}`

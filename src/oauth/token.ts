@@ -3,6 +3,7 @@ import { callerOf, type Handler } from './endpoint.ts'
 import { invalidRequest, unauthorizedClient, unsupportedGrantType } from './errors.ts'
 import { redeemCode } from './grants/authorization-code.ts'
 import { grantToClient } from './grants/client-credentials.ts'
+import { DEVICE_CODE, redeemDevice } from './grants/device-code.ts'
 import type { GrantType } from './grants/grant.ts'
 import { refreshTokens } from './grants/refresh-token.ts'
 import type { Room } from './room.ts'
@@ -13,6 +14,7 @@ export const grantTypes: ReadonlyMap<string, GrantType> = new Map([
   ['authorization_code', redeemCode],
   ['refresh_token', refreshTokens],
   ['client_credentials', grantToClient],
+  [DEVICE_CODE, redeemDevice],
 ])
 
 /** The token endpoint (RFC 6749 §3.2): the client proves who it is before anything that it brings is looked at. */

@@ -62,9 +62,9 @@ ${p.scopes.map(scopeRow)}
 // Enter in a form presses its first submit button that works. This one works and does nothing, there being no dialog to
 // close: Enter on a checkbox decides nothing, a person must reach for Allow or for Deny. (A disabled one would not do:
 // from a checkbox, Chromium skips it and presses Deny.)
-const NO_DEFAULT = html`<button type="submit" formmethod="dialog" hidden></button>`
+export const NO_DEFAULT = html`<button type="submit" formmethod="dialog" hidden></button>`
 
-const personRow = (
+export const personRow = (
   person: { readonly name: string; readonly username: string },
   signOut: string | undefined,
 ): Html => html`<div class="person">
@@ -78,14 +78,14 @@ ${client.uri?.startsWith('https://') && html`<dt>Website</dt><dd>${website(clien
 </dl>
 ${client.since !== undefined && unverified(client.since)}`
 
-const unverified = (since: string): Html =>
+export const unverified = (since: string): Html =>
   html`<p class="caution"><b>Not verified: ${displayed(since)}.</b> It chose its name itself. \
 Allow it only if you know the address above.</p>`
 
-const website = (uri: string): Html =>
+export const website = (uri: string): Html =>
   html`<a href="${uri}" target="_blank" rel="noopener noreferrer"><bdi>${displayed(uri.slice(8), 80)}</bdi></a>`
 
-const scopeRow = (scope: ConsentScope): Html =>
+export const scopeRow = (scope: ConsentScope): Html =>
   scope.offered
     ? html`<li><label class="scope"><input type="checkbox" name="scope" value="${scope.name}"${scope.checked && html` checked`}>
 <span><b>${displayed(scope.words, 200)}</b><code>${displayed(scope.name)}</code>${

@@ -37,6 +37,10 @@ a:hover{color:var(--press);text-decoration-thickness:2px}
 .field input{width:100%;min-height:3rem;padding:.5rem .875rem;font:inherit;color:inherit;background:var(--well);
 border:1.5px solid var(--edge);border-radius:8px}
 .field input:focus-visible{outline-offset:1px;border-radius:8px}
+.field .code,.code.shown{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:1.5rem;
+letter-spacing:.08em;text-transform:uppercase}
+.code.shown{margin:1rem 0 0;padding:.75rem 1rem;border-radius:8px;background:var(--tint);text-align:center;font-weight:600;
+overflow-wrap:normal}
 .field input[aria-invalid]{border-color:var(--warn)}
 .button{display:inline-flex;align-items:center;justify-content:center;min-height:3rem;padding:.625rem 1.375rem;
 font:inherit;font-weight:600;line-height:1.25;text-align:center;text-decoration:none;cursor:pointer;

@@ -4,7 +4,7 @@ import { type Grant, grantRow, keptUntil } from './grants.ts'
 import { digest, type Secrets } from './secrets.ts'
 import { type Store, StoreUnavailable, type Write } from './store.ts'
 import type { Terms } from './terms.ts'
-import { canonicalUserCode, mintUserCode } from './user-code.ts'
+import { mintUserCode, readUserCode } from './user-code.ts'
 
 /** What a device asks for (RFC 8628 §3.1), and what a person made of it. */
 export type DeviceCode = DeviceRequest & {
@@ -39,7 +39,7 @@ type DeviceRequest = {
 export type AllowedDevice = Extract<DeviceCode, { state: 'allowed' }>
 
 /** `expired`: minted here, and its time is over. `unknown`: not minted here, or of a term that is over. */
-export type FoundDevice = DeviceCode | { readonly state: 'expired' | 'unknown' }
+export type FoundDevice = DeviceCode | { readonly state: 'expired' } | { readonly state: 'unknown' }
 
 export type DeviceCodes = {
   /** Writes the request, for `lifetime` seconds. `user_code` as it is shown: WDJB-MJHT. */
@@ -115,7 +115,7 @@ export const createDeviceCodes = (deps: DeviceDeps): DeviceCodes => {
       const code: DeviceCode = {
         ...request,
         id: digest(device_code),
-        user_tag: secrets.tag('user-code', [canonicalUserCode(user_code) ?? '']),
+        user_tag: secrets.tag('user-code', [user_code]),
         ...{ created, expires: created + lifetime, state: 'pending' },
         ...(term !== undefined && { term }),
       }
@@ -138,7 +138,7 @@ export const createDeviceCodes = (deps: DeviceDeps): DeviceCodes => {
       return read(await store.get(deviceKey(digest(device_code))))
     },
     async findByUserCode(entered) {
-      const user_code = canonicalUserCode(entered)
+      const user_code = readUserCode(entered)
       if (user_code === undefined) return undefined
       const keys = secrets.tags('user-code', [user_code]).map(userKey)
       const id = (await store.getMany(keys)).find((row) => row !== undefined)

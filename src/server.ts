@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Api, createAdmin } from './admin/admin.ts'
 import type { Clock } from './clock.ts'
 import type { Config, Listen } from './config/config.ts'
+import { explainRequest } from './explain-request.ts'
 import { createGateway, type Gateway } from './gateway/gateway.ts'
 import { type Listener, mostConnections, openListener } from './listener.ts'
 import { createMalformed } from './malformed.ts'
@@ -68,7 +69,9 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   // Loaded after listening, but then at once: the command line reads the token that is made here.
   let api: ReturnType<typeof createApiOf> | undefined
   const loadApi = () => {
-    api ??= createApiOf(config, log, (question) => current.gateway.explain(question))
+    api ??= createApiOf(config, log, (question) =>
+      explainRequest(question, { gateway: current.gateway, config: inForce, stores }),
+    )
     return api
   }
 

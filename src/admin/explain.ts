@@ -1,5 +1,5 @@
+import type { FullExplanation } from '../explain-request.ts'
 import type { Question } from '../gateway/explain.ts'
-import type { Explanation } from '../gateway/explanation.ts'
 import { validateHeaderName, validateHeaderValue } from '../node-http.ts'
 import { json, problem } from './answer.ts'
 import type { Endpoint } from './api.ts'
@@ -7,10 +7,11 @@ import type { Endpoint } from './api.ts'
 /**
  * `POST /api/v1/explain`, `{ method, url, headers?: [[name, value], …], token? }`: what the gateway would do with that
  * request, and why. `url` is a path as it would stand in a request line, or all of `http(s)://host/path`; of `ws(s)://` a
- * WebSocket handshake is made. Nothing is sent.
+ * WebSocket handshake is made. Of an authorization request it says what our authorization endpoint makes of it. Nothing is
+ * sent.
  */
 export const explainEndpoint = (
-  explain: (question: Question) => Promise<Explanation>,
+  explain: (question: Question) => Promise<FullExplanation>,
 ): Endpoint => ({
   method: 'POST',
   path: '/api/v1/explain',

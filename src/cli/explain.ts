@@ -1,4 +1,4 @@
-import type { Explanation } from '../gateway/explanation.ts'
+import type { FullExplanation } from '../explain-request.ts'
 import { Mistake } from '../mistake.ts'
 import { type ConnectionOptions, connectToAdmin } from './admin-connection.ts'
 import { explanationText } from './explanation-text.ts'
@@ -29,7 +29,7 @@ export const explain = async (
     const connection = await connectToAdmin(options, io.env)
     const token = options.token === undefined ? undefined : await readToken(io)
     const question = { method, url, headers, ...(token !== undefined && { token }) }
-    const answer = (await connection.post('/api/v1/explain', question)) as Explanation
+    const answer = (await connection.post('/api/v1/explain', question)) as FullExplanation
     io.stdout.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : explanationText(answer))
     return 0
   } catch (error) {

@@ -1,22 +1,29 @@
+import type { FullExplanation } from '../explain-request.ts'
 import type { Explanation, RouteNote } from '../gateway/explanation.ts'
+import { authorizationParts } from './authorization-text.ts'
 import { tokenLines } from './token-text.ts'
 
 /** An explanation for a person: one part a line, each under a word at the left. */
-export const explanationText = (explanation: Explanation): string => {
-  const { request } = explanation
+export const explanationText = (explanation: FullExplanation): string => {
+  const { request, authorization } = explanation
   const handshake = request.upgrade ? ' (WebSocket handshake)' : ''
+  const parts = authorization ? authorizationParts(authorization) : gatewayParts(explanation)
   return [
     `${request.method} ${request.target} for ${request.host}${handshake}`,
     ...section('target', targetLines(explanation)),
-    ...section('route', routeLines(explanation)),
-    ...section('token', tokenLines(explanation.token)),
-    ...section('upstream', upstreamLines(explanation)),
-    ...section('fields', fieldLines(explanation)),
-    ...section('answer', answerLines(explanation)),
+    ...parts.flatMap(([title, lines]) => section(title, lines)),
   ]
     .map((line) => `${printable(line)}\n`)
     .join('')
 }
+
+const gatewayParts = (explanation: Explanation): readonly (readonly [string, string[]])[] => [
+  ['route', routeLines(explanation)],
+  ['token', tokenLines(explanation.token)],
+  ['upstream', upstreamLines(explanation)],
+  ['fields', fieldLines(explanation)],
+  ['answer', answerLines(explanation)],
+]
 
 const section = (title: string, lines: readonly string[]): string[] =>
   lines.map((line, at) => `${(at === 0 ? title : '').padEnd(10)}${line}`)

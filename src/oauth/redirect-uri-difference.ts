@@ -1,37 +1,43 @@
-/** For the log: what a refused redirect URI was nearest to, and where the two part. */
+/** For the log and for `explain`: what a refused redirect URI was nearest to, and where the two part. */
 export type RedirectUriDifference = {
   /** As it came, without what may be secret: its query, its fragment, a name and password. */
   readonly given: string
   /** The registered one with the fewest differences. Absent: none is registered. */
   readonly nearest?: string
-  /** `scheme`, `host`, `loopback name`, `port`, `trailing slash`, `path`, `query`, `fragment`, `userinfo`, `spelling`. */
+  /**
+   * `scheme`, `host`, `loopback name`, `port`, `trailing slash`, `letter case`, `path`, `query`, `fragment`, `userinfo`,
+   * `spelling`.
+   */
   readonly differs: readonly string[]
 }
 
+/** `public`: of a client that may use any port of its loopback addresses, so that a port is no difference. */
 export const redirectUriDifference = (
   given: string,
-  registered: readonly string[],
+  client: { readonly redirect_uris: readonly string[]; readonly public: boolean },
 ): RedirectUriDifference => {
-  const [closest] = registered
-    .map((nearest) => ({ nearest, differs: differences(given, nearest) }))
+  const [closest] = client.redirect_uris
+    .map((nearest) => ({ nearest, differs: differences(given, nearest, client.public) }))
     .toSorted((one, other) => weight(one.differs) - weight(other.differs))
   return { given: withoutSecrets(given), differs: [], ...closest }
 }
 
-const differences = (given: string, registered: string): string[] => {
+const differences = (given: string, registered: string, anyPort: boolean): string[] => {
   const [ours, theirs] = [URL.parse(registered), URL.parse(given)]
   if (ours === null || theirs === null) return ['spelling']
+  const portIsFree = anyPort && LOOPBACK.has(ours.hostname) && LOOPBACK.has(theirs.hostname)
   const found = [
     ...(ours.protocol === theirs.protocol ? [] : ['scheme']),
     ...hostDifference(ours.hostname, theirs.hostname),
-    ...(ours.port === theirs.port ? [] : ['port']),
+    ...(ours.port === theirs.port || portIsFree ? [] : ['port']),
     ...pathDifference(ours.pathname, theirs.pathname),
     ...(ours.search === theirs.search ? [] : ['query']),
     ...(given.includes('#') ? ['fragment'] : []),
     ...(theirs.username + theirs.password === '' ? [] : ['userinfo']),
   ]
+  if (found.length > 0 || given === registered) return found
   // The same to whoever parses them, not character by character.
-  return found.length > 0 || given === registered ? found : ['spelling']
+  return [given.toLowerCase() === registered.toLowerCase() ? 'letter case' : 'spelling']
 }
 
 const hostDifference = (ours: string, theirs: string): string[] => {
@@ -43,7 +49,8 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 const pathDifference = (ours: string, theirs: string): string[] => {
   if (ours === theirs) return []
-  return ours.replace(/\/$/, '') === theirs.replace(/\/$/, '') ? ['trailing slash'] : ['path']
+  if (ours.replace(/\/$/, '') === theirs.replace(/\/$/, '')) return ['trailing slash']
+  return [ours.toLowerCase() === theirs.toLowerCase() ? 'letter case' : 'path']
 }
 
 const weight = (differs: readonly string[]): number =>

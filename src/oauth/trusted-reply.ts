@@ -43,9 +43,9 @@ export const readTrustedReply = (
     throw invalidRequest('redirect_uri is repeated or not well-formed')
   const given = parameters.get('redirect_uri')
   const redirect_uri = given ?? onlyRedirectUri(client)
-  const { redirect_uris } = client
-  if (!isRegistered(redirect_uri, { redirect_uris, public: isPublic(client) })) {
-    onMismatch(redirectUriDifference(redirect_uri, redirect_uris))
+  const registered = { redirect_uris: client.redirect_uris, public: isPublic(client) }
+  if (!isRegistered(redirect_uri, registered)) {
+    onMismatch(redirectUriDifference(redirect_uri, registered))
     throw unregistered()
   }
   const state = readableState(parameters)

@@ -39,7 +39,7 @@ type DeviceRequest = {
 export type AllowedDevice = Extract<DeviceCode, { state: 'allowed' }>
 
 /** `expired`: minted here, and its time is over. `unknown`: not minted here, or of a term that is over. */
-export type FoundDevice = DeviceCode | { readonly state: 'expired' } | { readonly state: 'unknown' }
+type FoundDevice = DeviceCode | { readonly state: 'expired' } | { readonly state: 'unknown' }
 
 export type DeviceCodes = {
   /** Writes the request, for `lifetime` seconds. `user_code` as it is shown: WDJB-MJHT. */

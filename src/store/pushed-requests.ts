@@ -4,7 +4,7 @@ import type { Store } from './store.ts'
 import type { Terms } from './terms.ts'
 
 /** An authorization request that a client pushed (RFC 9126 §2.1). */
-export type PushedRequest = {
+type PushedRequest = {
   /** SHA-256 of its value: what it is stored under, and what `answeredKey` names. */
   readonly id: string
   readonly client_id: string
@@ -17,7 +17,7 @@ export type PushedRequest = {
 }
 
 /** What a value stands for. `answered`: a code was given for it, or refused by the person. */
-export type FoundRequest = PushedRequest & { readonly answered: boolean }
+type FoundRequest = PushedRequest & { readonly answered: boolean }
 
 export type PushedRequests = {
   /** Resolves to its value, which is good for `lifetime` seconds. */

@@ -48,6 +48,7 @@ const RFCS = new Map([
   ['7662', 'Token Introspection'],
   ['8252', 'OAuth 2.0 for Native Apps'],
   ['8414', 'Authorization Server Metadata'],
+  ['8628', 'Device Authorization Grant'],
   ['8707', 'Resource Indicators'],
   ['9101', 'JWT-Secured Authorization Request (refused)'],
   ['9126', 'Pushed Authorization Requests'],
@@ -111,7 +112,9 @@ const SECTIONS = new Map<string, string>(
     '7662': { '§2.1': '01', '§2.2': '02 03', '§4': '04' },
     '8252': { '§7.1': '03', '§7.3': '01', '§8.3': '02 04', '§8.6': '05' },
     '8414': { '§2': '03 04', '§3': '01 05', '§3.3': '02' },
+    '8628': { '§3.2': '01', '§3.5': '02', '§5.1': '03', '§5.4': '04' },
     '9101': { '§7': '01' },
+    '9126': { '§2.1': '02', '§2.2': '01', '§4': '03', '§5': '04' },
     '8707': { '§2': '01', '§2.2': '02', '§3': '03' },
   }).flatMap(([rfc, sections]) =>
     Object.entries(sections).flatMap(([section, numbers]) =>

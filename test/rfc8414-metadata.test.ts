@@ -34,13 +34,19 @@ describe('authorization server metadata', () => {
     expect(await document()).toEqual({
       issuer: origin,
       authorization_endpoint: `${origin}/oauth/authorize`,
+      device_authorization_endpoint: `${origin}/oauth/device_authorization`,
       token_endpoint: `${origin}/oauth/token`,
       revocation_endpoint: `${origin}/oauth/revoke`,
       introspection_endpoint: `${origin}/oauth/introspect`,
       scopes_supported: ['orders.read', 'orders.write'],
       response_types_supported: ['code'],
       response_modes_supported: ['query'],
-      grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+      grant_types_supported: [
+        'authorization_code',
+        'refresh_token',
+        'client_credentials',
+        'urn:ietf:params:oauth:grant-type:device_code',
+      ],
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
       revocation_endpoint_auth_methods_supported: [
         'client_secret_basic',

@@ -17,5 +17,5 @@ export const deviceAnsweredPage = (p: {
         title: 'Access denied',
         gate: 'lowered',
         main: html`<h1>The device gets no access</h1>
-<p><bdi>${displayed(p.clientName)}</bdi> has been told that you said no. You can close this page.</p>`,
+<p><bdi>${displayed(p.clientName)}</bdi> is told that you said no. You can close this page.</p>`,
       })

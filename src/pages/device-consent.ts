@@ -44,8 +44,8 @@ export const deviceConsentPage = (p: {
 <p class="soft">Compare: your device must show this code.</p>
 <p class="code shown">${p.device.user_code}</p>
 ${deviceFacts(p.device)}
-<p class="caution"><b>Allow it only if you started this yourself, on a device of yours.</b> Whoever sent you a link or \
-told you a code would get access in your name.</p>
+<p class="caution"><b>Allow it only if you started this yourself, on a device of yours.</b> If somebody sent you here or \
+told you the code, they are who gets access in your name.</p>
 ${p.device.since !== undefined && unverified(p.device.since)}
 ${problemNote(p.problem)}
 <form method="post" action="${p.action}">

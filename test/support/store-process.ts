@@ -61,6 +61,41 @@ const tasks = new Map<string, (parameters: never) => unknown>([
     },
   ],
   [
+    'redeem-devices',
+    async ({ values, callers }: { values: readonly string[]; callers: number }) => {
+      const stores = await openStores(storeConfig({ store: { kind: 'sqlite', file } }), deps)
+      const redeemed: string[] = []
+      const redeem = async (value: string) => {
+        const code = await stores.deviceCodes.find(value)
+        if (code.state !== 'allowed') return
+        const grant = { ...code.grant, redeemed: true }
+        if ((await stores.deviceCodes.redeem(code, grant, [])) === 'redeemed') redeemed.push(value)
+      }
+      for (const value of values) {
+        await Promise.all(Array.from({ length: callers }, () => redeem(value)))
+      }
+      await stores.close()
+      return redeemed
+    },
+  ],
+  [
+    'poll-devices',
+    async ({ values, callers }: { values: readonly string[]; callers: number }) => {
+      const stores = await openStores(storeConfig({ store: { kind: 'sqlite', file } }), deps)
+      const polled: string[] = []
+      const poll = async (value: string) => {
+        const code = await stores.deviceCodes.find(value)
+        if (code.state !== 'pending') return
+        if ((await stores.deviceCodes.poll(code)) === 'pending') polled.push(value)
+      }
+      for (const value of values) {
+        await Promise.all(Array.from({ length: callers }, () => poll(value)))
+      }
+      await stores.close()
+      return polled
+    },
+  ],
+  [
     'refresh',
     async ({ value, callers }: { value: string; callers: number }) => {
       const config = storeConfig({ store: { kind: 'sqlite', file } })

@@ -9,6 +9,10 @@ export const failing = (stores: Stores, isDown: () => boolean): Stores => ({
   ...stores,
   store: withFailures(stores.store, isDown, ['swap', 'batch', 'get', 'getMany', 'list']),
   codes: withFailures(stores.codes, isDown, ['issue', 'find', 'claim']),
+  deviceCodes: withFailures(stores.deviceCodes, isDown, [
+    ...(['begin', 'find', 'findByUserCode', 'findPending'] as const),
+    ...(['deny', 'allow', 'poll', 'redeem'] as const),
+  ]),
   pushedRequests: withFailures(stores.pushedRequests, isDown, ['push', 'find']),
   grants: withFailures(stores.grants, isDown, ['find', 'end']),
   refreshTokens: withFailures(stores.refreshTokens, isDown, ['present', 'step']),

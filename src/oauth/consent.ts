@@ -12,7 +12,9 @@ import type { Parameters } from './parameters.ts'
 import { type Resumed, resume } from './pending-request.ts'
 import { redirectHost } from './redirect-uri.ts'
 import { endpointPath, type Room } from './room.ts'
+import { scopeBoxes, tickedScope } from './scope-boxes.ts'
 import { currentPerson, type Person } from './session.ts'
+import { shownClient } from './shown-client.ts'
 
 /** GET: asks the person; without one, or where the password must be given first, it leads to the sign-in form. */
 export const consentForm =
@@ -65,12 +67,8 @@ const allow = async (
   room: Room,
 ): Promise<void> => {
   const { pending, client } = resumed
-  const offered = grantableScope(pending, person.account)
-  const ticked = parameters.all('scope')
-  if (!ticked.every((name) => offered.includes(name)))
-    throw invalidRequest('a scope was not offered')
-  const scope = offered.filter((name) => ticked.includes(name))
-  if (scope.length === 0 && offered.length > 0) {
+  const scope = tickedScope(pending, person.account, parameters)
+  if (scope.length === 0 && pending.scope.length > 0) {
     return showForm(ctx, resumed, person, room, 'Tick at least one, or deny.')
   }
   const remembered = await rememberedWith(resumed, person, scope, room)
@@ -109,26 +107,15 @@ const showForm = async (
   const { pending, client, sealed } = resumed
   const { account } = person
   const former = await room.stores.consents.find(client.client_id, account.sub)
-  const offered = grantableScope(pending, account)
-  ctx.status = problem === undefined ? 200 : 400
+  const ticked = problem === undefined
+  ctx.status = ticked ? 200 : 400
   const page = consentPage({
     action: endpointPath(room.config, 'consent'),
     hidden: { request: sealed, csrf: bindForm(bindingOf(resumed, person), room) },
-    client: {
-      name: client.client_name ?? client.client_id,
-      redirectHost: redirectHost(pending.redirect_uri),
-      ...(client.client_uri !== undefined && { uri: client.client_uri }),
-      ...(client.source === 'registered' && { since: `registered ${dayOf(client.created)}` }),
-    },
+    client: { ...shownClient(client), redirectHost: redirectHost(pending.redirect_uri) },
     person: { name: account.name ?? account.username, username: account.username },
     signOut: `${endpointPath(room.config, 'login')}?request=${sealed}&prompt=login`,
-    scopes: pending.scope.map((name) => ({
-      name,
-      words: room.config.scopes.get(name) ?? name,
-      checked: problem === undefined && offered.includes(name),
-      already: former?.scope.includes(name) ?? false,
-      offered: offered.includes(name),
-    })),
+    scopes: scopeBoxes(pending, account, { former: former?.scope ?? [], ticked }, room),
     ...(problem !== undefined && { problem }),
   })
   answerPage(ctx, 'client', page)
@@ -141,5 +128,3 @@ const bindingOf = ({ pending }: Resumed, { account }: Person): FormBinding => [
   pending.id,
   account.sub,
 ]
-
-const dayOf = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10)

@@ -10,10 +10,11 @@ import { invalidRequest, type OAuthError } from './errors.ts'
 import { bindForm, checkBinding, type FormBinding } from './form-binding.ts'
 import { DEVICE_CODE } from './grants/device-code.ts'
 import { lifetimesOf } from './lifetimes.ts'
-import { grantableScope } from './next-step.ts'
 import type { Parameters } from './parameters.ts'
 import { endpointPath, type Room } from './room.ts'
+import { scopeBoxes, tickedScope } from './scope-boxes.ts'
 import type { Person } from './session.ts'
+import { shownClient } from './shown-client.ts'
 import { networkOf } from './throttle.ts'
 import { signInPath } from './visit.ts'
 
@@ -128,11 +129,7 @@ const allow = async (
 ): Promise<void> => {
   const { code, client, person } = answerable
   const { stores, config, clock, log } = room
-  const offered = grantableScope(code, person.account)
-  const ticked = parameters.all('scope')
-  if (!ticked.every((name) => offered.includes(name)))
-    throw invalidRequest('a scope was not offered')
-  const scope = offered.filter((name) => ticked.includes(name))
+  const scope = tickedScope(code, person.account, parameters)
   if (scope.length === 0 && code.scope.length > 0)
     return showForm(ctx, answerable, room, 'Tick at least one, or deny.')
   const created = clock()
@@ -159,15 +156,13 @@ const showForm = async (
   const { account } = person
   const { config, stores, clock } = room
   const former = await stores.consents.find(client.client_id, account.sub)
-  const offered = grantableScope(code, account)
-  ctx.status = problem === undefined ? 200 : 400
+  const ticked = problem === undefined
+  ctx.status = ticked ? 200 : 400
   const page = deviceConsentPage({
     action: endpointPath(config, 'device'),
     hidden: { request: sealed, csrf: bindForm(bindingOf(pending), room) },
     device: {
-      name: client.client_name ?? client.client_id,
-      ...(client.client_uri !== undefined && { uri: client.client_uri }),
-      ...(client.source === 'registered' && { since: `registered ${dayOf(client.created)}` }),
+      ...shownClient(client),
       user_code: pending.user_code,
       remote: code.remote,
       minutes: Math.max(0, Math.floor((clock() - code.created) / 60)),
@@ -175,13 +170,7 @@ const showForm = async (
     },
     person: { name: account.name ?? account.username, username: account.username },
     signOut: signInPath(ctx, 'device', `?user_code=${pending.user_code}`, room, true),
-    scopes: code.scope.map((name) => ({
-      name,
-      words: config.scopes.get(name) ?? name,
-      checked: problem === undefined && offered.includes(name),
-      already: former?.scope.includes(name) ?? false,
-      offered: offered.includes(name),
-    })),
+    scopes: scopeBoxes(code, account, { former: former?.scope ?? [], ticked }, room),
     ...(problem !== undefined && { problem }),
   })
   answerPage(ctx, 'self', page)
@@ -202,5 +191,3 @@ const isPending = (value: unknown): value is PendingDevice =>
 
 const answered = (): OAuthError =>
   invalidRequest('this device has its answer already, or its code has expired')
-
-const dayOf = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10)

@@ -42,11 +42,23 @@ export const consentPage = (p: {
 <h1><bdi>${displayed(p.client.name, 60)}</bdi> asks for access</h1>
 ${clientFacts(p.client)}
 ${problemNote(p.problem)}
-<form method="post" action="${p.action}">
+${decisionForm('If you allow it, it can', p)}`,
+  })
+
+/** Posts `decision` = allow or deny, one `scope` for each ticked box, and the hidden fields. */
+export const decisionForm = (
+  legend: string,
+  p: {
+    readonly action: string
+    readonly hidden: Readonly<Record<string, string>>
+    readonly scopes: readonly ConsentScope[]
+  },
+): Html =>
+  html`<form method="post" action="${p.action}">
 ${NO_DEFAULT}
 ${hiddenFields(p.hidden)}
 <fieldset aria-describedby="partial">
-<legend>If you allow it, it can</legend>
+<legend>${legend}</legend>
 <ul role="list" class="scopes">
 ${p.scopes.map(scopeRow)}
 </ul>
@@ -56,13 +68,12 @@ ${p.scopes.map(scopeRow)}
 <button class="button" type="submit" name="decision" value="deny">Deny</button>
 <button class="button primary" type="submit" name="decision" value="allow">Allow</button>
 </div>
-</form>`,
-  })
+</form>`
 
 // Enter in a form presses its first submit button that works. This one works and does nothing, there being no dialog to
 // close: Enter on a checkbox decides nothing, a person must reach for Allow or for Deny. (A disabled one would not do:
 // from a checkbox, Chromium skips it and presses Deny.)
-export const NO_DEFAULT = html`<button type="submit" formmethod="dialog" hidden></button>`
+const NO_DEFAULT = html`<button type="submit" formmethod="dialog" hidden></button>`
 
 export const personRow = (
   person: { readonly name: string; readonly username: string },
@@ -85,7 +96,7 @@ Allow it only if you know the address above.</p>`
 export const website = (uri: string): Html =>
   html`<a href="${uri}" target="_blank" rel="noopener noreferrer"><bdi>${displayed(uri.slice(8), 80)}</bdi></a>`
 
-export const scopeRow = (scope: ConsentScope): Html =>
+const scopeRow = (scope: ConsentScope): Html =>
   scope.offered
     ? html`<li><label class="scope"><input type="checkbox" name="scope" value="${scope.name}"${scope.checked && html` checked`}>
 <span><b>${displayed(scope.words, 200)}</b><code>${displayed(scope.name)}</code>${

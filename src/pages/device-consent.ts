@@ -1,13 +1,6 @@
-import {
-  type ConsentScope,
-  NO_DEFAULT,
-  personRow,
-  scopeRow,
-  unverified,
-  website,
-} from './consent.ts'
+import { type ConsentScope, decisionForm, personRow, unverified, website } from './consent.ts'
 import { displayed } from './displayed.ts'
-import { hiddenFields, problemNote } from './form.ts'
+import { problemNote } from './form.ts'
 import { type Html, html } from './html.ts'
 import { page } from './page.ts'
 
@@ -48,21 +41,7 @@ ${deviceFacts(p.device)}
 told you the code, they are who gets access in your name.</p>
 ${p.device.since !== undefined && unverified(p.device.since)}
 ${problemNote(p.problem)}
-<form method="post" action="${p.action}">
-${NO_DEFAULT}
-${hiddenFields(p.hidden)}
-<fieldset aria-describedby="partial">
-<legend>If you allow it, the device can</legend>
-<ul role="list" class="scopes">
-${p.scopes.map(scopeRow)}
-</ul>
-</fieldset>
-<p class="soft small" id="partial">Untick what it should not do: it gets only what stays ticked.</p>
-<div class="choice">
-<button class="button" type="submit" name="decision" value="deny">Deny</button>
-<button class="button primary" type="submit" name="decision" value="allow">Allow</button>
-</div>
-</form>`,
+${decisionForm('If you allow it, the device can', p)}`,
   })
 
 const deviceFacts = ({ uri, remote, minutes, elsewhere }: AskingDevice): Html =>

@@ -1,13 +1,12 @@
 import type { Code } from '../../store/codes.ts'
 import { invalidGrant, invalidRequest, type OAuthError } from '../errors.ts'
-import { lifetimesOf } from '../lifetimes.ts'
 import { provesKey } from '../pkce.ts'
 import { narrowedResource } from '../resource.ts'
 import type { Room } from '../room.ts'
 import {
+  firstTokens,
   type GrantType,
   type Issued,
-  mintUnder,
   standingScope,
   type TokenRequest,
 } from './grant.ts'
@@ -40,31 +39,13 @@ const claim = async (
   part: { readonly scope: readonly string[]; readonly resource: readonly string[] },
   room: Room,
 ): Promise<Issued> => {
-  const { stores, config, log } = room
-  const minted = mintUnder(code.grant, client, part, room)
-  const refresh = client.grant_types.includes('refresh_token')
-    ? stores.refreshTokens.first(code.grant, lifetimesOf(client, config))
-    : undefined
-  const outcome = await stores.codes.claim(code, {
-    client_id: client.client_id,
-    redeemed: { ...(refresh?.grant ?? code.grant), redeemed: true },
-    writes: [minted.write],
-  })
-  if (outcome === 'lost') throw refusal()
-  const { grant_id, client_id, sub, scope } = minted.token
-  log.audit('token.issued', {
-    grant_type: 'authorization_code',
-    client_id,
-    sub,
-    grant_id,
-    scope,
-    ...caller,
-  })
-  return {
-    access_token: minted.value,
-    token: minted.token,
-    ...(refresh && { refresh_token: refresh.value }),
-  }
+  const { redeemed, writes, issued } = firstTokens(code.grant, client, part, room)
+  const by = { client_id: client.client_id, redeemed, writes }
+  if ((await room.stores.codes.claim(code, by)) === 'lost') throw refusal()
+  const { grant_id, client_id, sub, scope } = issued.token
+  const told = { grant_type: 'authorization_code', client_id, sub, grant_id, scope }
+  room.log.audit('token.issued', { ...told, ...caller })
+  return issued
 }
 
 /** RFC 6749 §4.1.3; left out only where PKCE took over its task (OAuth 2.1 §10.2). */

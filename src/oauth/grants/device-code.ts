@@ -1,12 +1,11 @@
 import type { AllowedDevice, DeviceCode } from '../../store/device-codes.ts'
 import { invalidGrant, invalidRequest, OAuthError } from '../errors.ts'
-import { lifetimesOf } from '../lifetimes.ts'
 import { narrowedResource } from '../resource.ts'
 import type { Room } from '../room.ts'
 import {
+  firstTokens,
   type GrantType,
   type Issued,
-  mintUnder,
   standingScope,
   type TokenRequest,
 } from './grant.ts'
@@ -44,21 +43,17 @@ const redeem = async (
   const resource = narrowedResource(parameters.all('resource'), grant.resource, config)
   const standing = await standingScope(grant, client, room)
   if (!standing) throw refusal()
-  const minted = mintUnder(grant, client, { scope: standing, resource }, room)
-  const refresh = client.grant_types.includes('refresh_token')
-    ? stores.refreshTokens.first(grant, lifetimesOf(client, config))
-    : undefined
-  const redeemed = { ...(refresh?.grant ?? grant), redeemed: true }
-  const outcome = await stores.deviceCodes.redeem(code, redeemed, [minted.write])
-  if (outcome === 'lost') throw refusal()
-  const { grant_id, client_id, sub, scope } = minted.token
-  const issued = { grant_type: DEVICE_CODE, client_id, sub, grant_id, scope }
-  log.audit('token.issued', { ...issued, ...caller })
-  return {
-    access_token: minted.value,
-    token: minted.token,
-    ...(refresh && { refresh_token: refresh.value }),
-  }
+  const { redeemed, writes, issued } = firstTokens(
+    grant,
+    client,
+    { scope: standing, resource },
+    room,
+  )
+  if ((await stores.deviceCodes.redeem(code, redeemed, writes)) === 'lost') throw refusal()
+  const { grant_id, client_id, sub, scope } = issued.token
+  const told = { grant_type: DEVICE_CODE, client_id, sub, grant_id, scope }
+  log.audit('token.issued', { ...told, ...caller })
+  return issued
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Client } from '../../store/clients.ts'
 import type { Grant } from '../../store/grants.ts'
+import type { Write } from '../../store/store.ts'
 import type { AccessToken } from '../../store/tokens.ts'
 import { lifetimesOf } from '../lifetimes.ts'
 import type { Parameters } from '../parameters.ts'
@@ -53,4 +54,27 @@ export const standingScope = async (
   const allowed = withinScope(clientScope(client, config), account.scope)
   const standing = grant.scope.filter((name) => allowed.includes(name))
   return standing.length === 0 && grant.scope.length > 0 ? undefined : standing
+}
+
+/** The first tokens of a grant that a person allowed: what is written for them, and what is answered. */
+export const firstTokens = (
+  grant: Grant,
+  client: Client,
+  part: { readonly scope: readonly string[]; readonly resource: readonly string[] },
+  room: Room,
+): { readonly redeemed: Grant; readonly writes: readonly Write[]; readonly issued: Issued } => {
+  const { stores, config } = room
+  const minted = mintUnder(grant, client, part, room)
+  const refresh = client.grant_types.includes('refresh_token')
+    ? stores.refreshTokens.first(grant, lifetimesOf(client, config))
+    : undefined
+  return {
+    redeemed: { ...(refresh?.grant ?? grant), redeemed: true },
+    writes: [minted.write],
+    issued: {
+      access_token: minted.value,
+      token: minted.token,
+      ...(refresh && { refresh_token: refresh.value }),
+    },
+  }
 }

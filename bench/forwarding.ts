@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { type Client, CONNECTIONS, findClient } from './load.ts'
-import { childrenOf, isInstalled, startCaddy, startNginx } from './peers.ts'
+import { isInstalled, startCaddy, startNginx } from './peers.ts'
+import { pin } from './pin.ts'
 import { type Server, startBare, startPortcullis, startUpstream } from './servers.ts'
 
 // What a request costs the gateway, next to bare proxies that check nothing: CPU time of each server's process divided by
@@ -33,16 +33,10 @@ const WANTED_RATE = 1.5
 const main = async (): Promise<void> => {
   const client = findClient()
   const upstream = await startUpstream()
-  const servers = [
-    await startPortcullis(upstream.origin),
-    await startBare('http-proxy-3', upstream.origin),
-    await startBare('fast-proxy', upstream.origin),
-    await startPortcullis(upstream.origin, { name: 'access log', access: true }),
-    ...(isInstalled('nginx') ? [await startNginx(upstream.origin)] : skipped('nginx')),
-    ...(isInstalled('caddy') ? [await startCaddy(upstream.origin)] : skipped('caddy')),
-  ]
-  for (const { pid } of servers) pin(pid)
+  const servers: Server[] = []
   try {
+    for (const start of STARTS) servers.push(...(await start(upstream.origin)))
+    for (const { pid } of servers) pin(pid)
     const rows = await measure(client, servers)
     if (process.argv.includes('--json')) console.log(JSON.stringify(report(client, rows), null, 2))
     else print(client, rows)
@@ -51,11 +45,16 @@ const main = async (): Promise<void> => {
   }
 }
 
-/** Every server has the same core, and its turn on it. */
-const pin = (pid: number): void => {
-  for (const each of [pid, ...childrenOf(pid)])
-    execFileSync('taskset', ['-acp', '0', String(each)], { stdio: 'ignore' })
-}
+type Start = (target: string) => Promise<readonly Server[]>
+
+const STARTS: readonly Start[] = [
+  async (target) => [await startPortcullis(target)],
+  async (target) => [await startBare('http-proxy-3', target)],
+  async (target) => [await startBare('fast-proxy', target)],
+  async (target) => [await startPortcullis(target, { name: 'access log', access: true })],
+  async (target) => (isInstalled('nginx') ? [await startNginx(target)] : skipped('nginx')),
+  async (target) => (isInstalled('caddy') ? [await startCaddy(target)] : skipped('caddy')),
+]
 
 const skipped = (program: string): readonly never[] => {
   console.log(`${program} is not installed: its row is left out`)

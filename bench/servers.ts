@@ -89,6 +89,14 @@ const others = Array.from(
   (_, at) => `  - { path: /service-${at}/*, upstream: orders, scope: orders.read }`,
 ).join('\n')
 
+/** So many access tokens of the client of the bench. */
+export const tokensFrom = async (origin: string, count: number): Promise<readonly string[]> => {
+  const tokens: string[] = []
+  while (tokens.length < count)
+    tokens.push(...(await Promise.all(Array.from({ length: 50 }, () => tokenFrom(origin)))))
+  return tokens
+}
+
 const tokenFrom = async (origin: string): Promise<string> => {
   const response = await fetch(`${origin}/oauth/token`, {
     method: 'POST',

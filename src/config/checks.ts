@@ -1,5 +1,6 @@
 import { checkAccounts } from './check-accounts.ts'
 import { checkClients } from './check-clients.ts'
+import { checkFetch } from './check-fetch.ts'
 import { checkLater } from './check-later.ts'
 import { checkLifetimes } from './check-lifetimes.ts'
 import { checkListeners } from './check-listeners.ts'
@@ -30,5 +31,6 @@ const CHECKS: readonly ((data: Row, report: Report, folder: string) => void)[] =
   checkClients,
   checkRequests,
   checkAccounts,
+  checkFetch,
   checkLater,
 ]

@@ -1,3 +1,5 @@
+import type { PublicKey } from './jwks.ts'
+
 /**
  * A configuration, read and checked: what `load` returns and every room takes its slice of.
  * All durations are seconds, all sizes bytes. Names that an RFC defines keep their spelling.
@@ -23,6 +25,7 @@ export type Config = {
   readonly tokens: TokenLifetimes
   readonly sessions: { readonly idle: number; readonly absolute: number }
   readonly limits: Limits
+  readonly fetch: FetchSettings
   readonly log: {
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
     readonly access: boolean
@@ -58,6 +61,14 @@ export type TokenLifetimes = {
   readonly graceWithoutStore: number
 }
 
+/** How documents are fetched that clients name. */
+export type FetchSettings = {
+  /** Networks that may be reached although they are not public. */
+  readonly privateNetworks: readonly string[]
+  /** PEM: authorities besides those that Node trusts. */
+  readonly ca?: string
+}
+
 /** Failures that are let through before 429, and in how many seconds. */
 export type Limit = { readonly points: number; readonly duration: number }
 
@@ -67,7 +78,7 @@ export type CreationLimit = Limit & { readonly total: number }
 type Limits = {
   /** Wrong passwords, per account and address. */
   readonly passwords: Limit
-  /** Wrong client secrets, per client and address. */
+  /** Wrong client secrets and assertions, per client and address. */
   readonly clientSecrets: Limit
   /** By public clients; each other client has `total` for itself. */
   readonly pushedRequests: CreationLimit
@@ -185,14 +196,24 @@ export type CorsSettings = {
 export type ClientSettings = {
   readonly client_id: string
   readonly client_name?: string
-  readonly client_secret?: string
+  /** Several while one takes another's place: each is good. */
+  readonly client_secret?: string | readonly string[]
+  /** Whom its assertions may be signed by (RFC 7523), or where that is published. */
+  readonly jwks?: { readonly keys: readonly PublicKey[] }
+  readonly jwks_uri?: string
   readonly client_uri?: string
   readonly redirect_uris: readonly string[]
   readonly grant_types: readonly string[]
   /** Space-separated. Undefined: every scope. */
   readonly scope?: string
   /** Undefined with a secret: Basic or the body; without one: `none`. */
-  readonly token_endpoint_auth_method?: 'none' | 'client_secret_basic' | 'client_secret_post'
+  readonly token_endpoint_auth_method?:
+    | 'none'
+    | 'client_secret_basic'
+    | 'client_secret_post'
+    | 'private_key_jwt'
+  /** `endpoint`: its assertions may name the URL of the endpoint in place of the issuer. */
+  readonly assertionAudience?: 'issuer' | 'endpoint'
   readonly require_pkce: boolean
   readonly introspect: boolean
   /** No authorization request of it but a pushed one (RFC 9126 §6). */

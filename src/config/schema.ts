@@ -4,6 +4,7 @@ import { Wrong } from './problem.ts'
 import { parsePrefix } from './route-path.ts'
 import { account } from './schema-account.ts'
 import { client } from './schema-client.ts'
+import { fetchSettings } from './schema-fetch.ts'
 import { limits } from './schema-limits.ts'
 import { route } from './schema-route.ts'
 import { sessions, tokens } from './schema-tokens.ts'
@@ -155,6 +156,7 @@ export const schema = object('Configuration of Portcullis: OAuth in front of HTT
   tokens: otherwise({}, tokens),
   sessions: otherwise({}, sessions),
   limits: otherwise({}, limits),
+  fetch: otherwise({}, fetchSettings),
   log: otherwise({}, log),
   scopes: otherwise(
     {},

@@ -68,10 +68,15 @@ const byId = (settings: readonly ClientSettings[]): ReadonlyMap<string, Client> 
 
 const fromFile = ({ client_secret, ...client }: ClientSettings): Client => ({
   ...client,
-  secret_digests: client_secret === undefined ? [] : [digest(client_secret)],
+  secret_digests: secretsOf(client_secret).map(digest),
   source: 'file',
   created: 0,
 })
+
+const secretsOf = (given: ClientSettings['client_secret']): readonly string[] => {
+  if (given === undefined) return []
+  return typeof given === 'string' ? [given] : given
+}
 
 const INDEX = 'clients'
 const NONE = digest('')

@@ -178,6 +178,7 @@ const DEFAULTS: Omit<Config, 'file' | 'issuer' | 'listen' | 'clients' | 'account
     connections: 16_384,
     cachedTokens: 10_000,
   },
+  fetch: { privateNetworks: [] },
   log: { level: 'info', access: true },
   drain: 5,
   scopes: new Map([

@@ -221,6 +221,7 @@ const gatewayConfig = (given: GatewayGiven): Config => {
       connections: 16_384,
       cachedTokens: 1000,
     },
+    fetch: { privateNetworks: [] },
     log: { level: 'silent', access: false },
     drain: 1,
     scopes: new Map([['orders.read', 'See your orders']]),

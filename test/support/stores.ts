@@ -140,6 +140,7 @@ const BASE: Config = {
     connections: 16_384,
     cachedTokens: 1000,
   },
+  fetch: { privateNetworks: [] },
   log: { level: 'silent', access: false },
   drain: 5,
   scopes: new Map([

@@ -20,6 +20,7 @@ export const assemble = (settings: Settings, file: string): Config => {
     store: locate(settings.store, dirname(file)),
     secret: settings.secret ?? [],
     admin: { listen: settings.admin.listen, token: settings.admin.token ?? '' },
+    registrationTokens: settings.registrationTokens ?? [],
     tokens,
     scopes: new Map(Object.entries(settings.scopes)),
     upstreams: new Map(

@@ -5,6 +5,7 @@ import { checkLater } from './check-later.ts'
 import { checkLifetimes } from './check-lifetimes.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkNames } from './check-names.ts'
+import { checkRegistration } from './check-registration.ts'
 import { checkRequests } from './check-requests.ts'
 import { checkRoutes } from './check-routes.ts'
 import { checkStore } from './check-store.ts'
@@ -30,6 +31,7 @@ const CHECKS: readonly ((data: Row, report: Report, folder: string) => void)[] =
   checkRoutes,
   checkClients,
   checkRequests,
+  checkRegistration,
   checkAccounts,
   checkFetch,
   checkLater,

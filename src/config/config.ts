@@ -16,6 +16,9 @@ export type Config = {
   readonly trustedProxies: readonly string[]
   readonly admin: { readonly listen: Listen; readonly token: string }
   readonly registration: 'closed' | 'token' | 'open'
+  /** Initial access tokens (RFC 7591 §3), for `registration: token`. */
+  readonly registrationTokens: readonly string[]
+  readonly registrationPolicy: RegistrationPolicy
   readonly compatibility: readonly 'axway'[]
   readonly demo: boolean
   /** `oauth`: the prefix of our own endpoints, without a trailing slash. */
@@ -38,6 +41,20 @@ export type Config = {
   readonly routes: readonly RouteSettings[]
   readonly clients: readonly ClientSettings[]
   readonly accounts: readonly AccountSettings[]
+}
+
+/** What clients that register themselves (RFC 7591) may be at most. */
+export type RegistrationPolicy = {
+  /** Space-separated. Undefined: every scope. */
+  readonly scope?: string
+  readonly grant_types: readonly string[]
+  /** Schemes of redirect URIs besides https, http on loopback, and those with a dot. */
+  readonly schemes: readonly string[]
+  /** Of https redirect URIs: `app.example.com`, or `*.example.com` for all below. Undefined: any. */
+  readonly redirectHosts?: readonly string[]
+  /** Seconds that one stays which never was given a token, and that one stays since it last was. */
+  readonly unused: number
+  readonly idle: number
 }
 
 export type Listen = { readonly host: string; readonly port: number }
@@ -86,6 +103,10 @@ type Limits = {
   readonly userCodes: Limit
   /** By public clients; each other client has `total` for itself. */
   readonly deviceCodes: CreationLimit
+  /** By clients that register themselves, and their changes; with an initial access token `total` alone bounds. */
+  readonly registrations: CreationLimit
+  /** Clients that registered themselves, at a time. */
+  readonly registeredClients: number
   /** Largest form that our own endpoints read. */
   readonly formBody: number
   /** Connections to the public listener at a time. */
@@ -224,6 +245,8 @@ export type ClientSettings = {
   readonly defaultScope?: string
   /** What a request without `resource` asks for (RFC 8707). Undefined: a token for wherever its scopes lead. */
   readonly defaultResource?: readonly string[]
+  /** As if it were not there; what it was given ends. */
+  readonly disabled?: boolean
   readonly tokens: Partial<
     Pick<TokenLifetimes, 'accessToken' | 'refreshToken' | 'grant' | 'refreshRetry'>
   >

@@ -8,7 +8,7 @@ import { list, object, optional, otherwise } from './section.ts'
 import { asChoice, asText, choice, duration, flag, setting, text } from './setting.ts'
 import { parseDocumentUrl, parsePage, parseResource } from './urls.ts'
 
-const GRANT_TYPES = [
+export const GRANT_TYPES = [
   'authorization_code',
   'refresh_token',
   'client_credentials',
@@ -156,6 +156,11 @@ export const client = object('An application that asks for tokens.', {
         parseResource,
       ),
     ).check(z.minLength(1, 'must name a resource; leave the key out for none')),
+  ),
+  disabled: optional(
+    flag(
+      'Whether it is out of action: refused everywhere, and what it was given ends at once, for good. Omitted: false.',
+    ),
   ),
   tokens: otherwise(
     {},

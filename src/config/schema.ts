@@ -6,6 +6,7 @@ import { account } from './schema-account.ts'
 import { client } from './schema-client.ts'
 import { fetchSettings } from './schema-fetch.ts'
 import { limits } from './schema-limits.ts'
+import { registration, registrationPolicy, registrationTokens } from './schema-registration.ts'
 import { route } from './schema-route.ts'
 import { sessions, tokens } from './schema-tokens.ts'
 import { upstream } from './schema-upstream.ts'
@@ -115,13 +116,9 @@ export const schema = object('Configuration of Portcullis: OAuth in front of HTT
     ),
   ),
   admin: otherwise({}, admin),
-  registration: otherwise(
-    'closed',
-    choice(
-      'Who may register clients over the network (RFC 7591): closed: nobody; token: who holds an initial access token; open: anyone.',
-      ['closed', 'token', 'open'],
-    ),
-  ),
+  registration: otherwise('closed', registration),
+  registrationTokens: optional(registrationTokens),
+  registrationPolicy: otherwise({}, registrationPolicy),
   compatibility: otherwise(
     [],
     list(

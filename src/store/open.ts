@@ -3,12 +3,13 @@ import type { Config } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
 import { createChores } from './chores.ts'
+import { type ClientRegistry, createClientRegistry, NARROWED } from './client-registry.ts'
 import { type Clients, createClients } from './clients.ts'
 import { type Codes, createCodes } from './codes.ts'
-import { type Consents, createConsents } from './consents.ts'
+import { type Consent, type Consents, createConsents } from './consents.ts'
 import { createDeviceCodes, type DeviceCodes } from './device-codes.ts'
 import { endFormer } from './former.ts'
-import { createGrants, type Grants } from './grants.ts'
+import { createGrants, type Grant, type Grants } from './grants.ts'
 import { keptSecret } from './kept-secret.ts'
 import { createLives, type Lives } from './lives.ts'
 import { memoryStore } from './memory.ts'
@@ -18,6 +19,7 @@ import { createTokenReader } from './read-token.ts'
 import { createRefreshTokens, type RefreshTokens } from './refresh-tokens.ts'
 import { createSecrets, randomSecret, type Secrets } from './secrets.ts'
 import { createSessions, type Sessions } from './sessions.ts'
+import { openStandings, type Standings, withEpochs } from './standing.ts'
 import { MISSED, type Store, StoreRefused } from './store.ts'
 import { type FileTerms, NAMES, openTerms } from './terms.ts'
 import { type AccessTokens, createAccessTokens, type Ended } from './tokens.ts'
@@ -33,7 +35,7 @@ export type Stores = {
   readonly deviceCodes: DeviceCodes
   readonly pushedRequests: PushedRequests
   readonly grants: Grants
-  readonly clients: Clients
+  readonly clients: Clients & ClientRegistry
   readonly accounts: Accounts
   readonly sessions: Sessions
   readonly consents: Consents
@@ -60,10 +62,14 @@ export const openStores = async (
   const { clock, log } = deps
   const store = deps.store ?? (await openStore(config, deps))
   const secrets = createSecrets(secretsOf(config))
-  const terms = await termsOf(store, secrets)
+  const { terms, standings } = await knownNames({ store, secrets, clock })
   const over = terms.replace(config)
   const tokenLife = () => longestTokenLife(config)
-  const clients = createClients({ store, clock, settings: config.clients })
+  const registeredScope = () => config.registrationPolicy.scope
+  const clients = createClients({
+    ...{ store, clock, standings, registeredScope },
+    settings: config.clients,
+  })
   const accounts = createAccounts(config.accounts)
   const grants = createGrants({ store, secrets, clock, log, terms, tokenLife })
   const scopes = () => config.scopes
@@ -89,14 +95,30 @@ export const openStores = async (
       ...ended.flatMap((one) => endFormer(one, { terms, grants, sessions, consents })),
     ])
   const unsubscribe = store.subscribe((message) => {
+    if (message === NARROWED) tokens.forget()
     if (message === NAMES || message === MISSED) {
       void chores.finish([() => terms.look(endElsewhere)])
     }
   })
   void settle(over)
 
+  // Late, where the store does not answer; what is given since is left alone.
+  const endAllOfClient = (client_id: string, reason: string): Promise<void> => {
+    const isOver = (given: Grant | Consent) => given.term !== terms.of(given.client_id, given.sub)
+    return chores.finish([
+      () => grants.endAllOfClient(client_id, reason, isOver),
+      () => consents.removeAllOfClient(client_id, isOver),
+    ])
+  }
+  const registry = createClientRegistry({
+    ...{ store, secrets, clock, log, standings, clients, registeredScope },
+    endAll: endAllOfClient,
+    lives: () => ({ ...config.registrationPolicy, grant: longestGrantLife(config) }),
+  })
+
   return {
-    ...{ store, secrets, tokens, grants, clients, accounts, sessions, consents },
+    ...{ store, secrets, tokens, grants, accounts, sessions, consents },
+    clients: { ...clients, ...registry },
     pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
     codes: createCodes({ store, secrets, clock, terms, tokenLife }),
     deviceCodes: createDeviceCodes({ store, secrets, clock, terms, tokenLife }),
@@ -118,6 +140,7 @@ export const openStores = async (
     },
     async close() {
       unsubscribe()
+      standings.close()
       await chores.stop()
       tokens.close()
       await store.close()
@@ -135,11 +158,16 @@ const openStore = async (config: Config, deps: { clock: Clock; log: Log }): Prom
   )
 }
 
-const termsOf = async (store: Store, secrets: Secrets): Promise<FileTerms> => {
+const knownNames = async (deps: {
+  readonly store: Store
+  readonly secrets: Secrets
+  readonly clock: Clock
+}): Promise<{ readonly terms: FileTerms; readonly standings: Standings }> => {
   try {
-    return await openTerms({ store, secrets })
+    const [terms, standings] = await Promise.all([openTerms(deps), openStandings(deps)])
+    return { terms: withEpochs(terms, standings), standings }
   } catch (cause) {
-    await store.close()
+    await deps.store.close()
     throw new StoreRefused(
       'store: what it knows of the configuration cannot be read',
       'See that nothing else holds the store, then start again.',
@@ -165,6 +193,7 @@ const takeOnSecrets = (secrets: Secrets, before: Config, next: Config): boolean 
 const changesScopes = (before: Config, next: Config): boolean => {
   const after = scopesOf(next)
   return (
+    before.registrationPolicy.scope !== next.registrationPolicy.scope ||
     [...before.scopes.keys()].some((scope) => !next.scopes.has(scope)) ||
     [...scopesOf(before)].some(([key, scope]) => after.has(key) && after.get(key) !== scope)
   )
@@ -178,3 +207,6 @@ const scopesOf = ({ clients, accounts }: Config): ReadonlyMap<string, string | u
 
 const longestTokenLife = ({ tokens, clients }: Config): number =>
   Math.max(tokens.accessToken, ...clients.map((client) => client.tokens.accessToken ?? 0))
+
+const longestGrantLife = ({ tokens, clients }: Config): number =>
+  Math.max(tokens.grant, ...clients.map((client) => client.tokens.grant ?? 0))

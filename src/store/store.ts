@@ -70,6 +70,9 @@ export interface Store extends KeyvStorageAdapter {
   close(): Promise<void>
 }
 
+/** Milliseconds since the epoch: the year 9999. For rows that are one a name of an operator's choice, and no others. */
+export const FOR_EVER = 253_370_764_800_000
+
 /** What a listener hears instead of messages that can no longer be read. Never published. */
 export const MISSED = 'missed'
 

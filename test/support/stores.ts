@@ -31,6 +31,18 @@ export const recordingLog = () => {
   return { log, logged }
 }
 
+/** As the schema has it by default, for clients that register themselves. */
+export const REGISTRATION_POLICY: Config['registrationPolicy'] = {
+  grant_types: [
+    'authorization_code',
+    'refresh_token',
+    'urn:ietf:params:oauth:grant-type:device_code',
+  ],
+  schemes: ['cursor'],
+  unused: 86_400,
+  idle: 31_536_000,
+}
+
 type StoreSettings = Partial<Pick<Config, 'store' | 'secret' | 'clients' | 'accounts' | 'scopes'>>
 
 /** A configuration for the store room alone: the client `web` and the accounts `ada` and `bob`. */
@@ -114,6 +126,8 @@ const BASE: Config = {
   trustedProxies: [],
   admin: { listen: { host: '127.0.0.1', port: 0 }, token: '' },
   registration: 'closed',
+  registrationTokens: [],
+  registrationPolicy: REGISTRATION_POLICY,
   compatibility: [],
   demo: false,
   paths: { oauth: '/oauth' },
@@ -136,6 +150,8 @@ const BASE: Config = {
     pushedRequests: { points: 1000, duration: 60, total: 1000 },
     userCodes: { points: 5, duration: 60 },
     deviceCodes: { points: 1000, duration: 60, total: 1000 },
+    registrations: { points: 1000, duration: 60, total: 1000 },
+    registeredClients: 1000,
     formBody: 65_536,
     connections: 16_384,
     cachedTokens: 1000,

@@ -1,4 +1,6 @@
 import { type Api, createAdmin } from './admin/admin.ts'
+import type { LiveTarget } from './admin/room.ts'
+import { createAdminApi } from './admin-api.ts'
 import type { Clock } from './clock.ts'
 import type { Config, Listen } from './config/config.ts'
 import { explainRequest } from './explain-request.ts'
@@ -8,6 +10,7 @@ import { createGeneration } from './generation.ts'
 import { openListeners } from './listeners.ts'
 import { createMalformed } from './malformed.ts'
 import { createThrottles } from './oauth/throttle.ts'
+import type { AuditTrail } from './store/audit-trail.ts'
 import { openStores, type Stores } from './store/open.ts'
 import { counted } from './telemetry/counted-log.ts'
 import type { Log } from './telemetry/log.ts'
@@ -15,7 +18,7 @@ import { createMetrics } from './telemetry/metrics.ts'
 import { createRouteTallies, exportRoutes } from './telemetry/route-tally.ts'
 import { createStreamCounts, exportStreams } from './telemetry/stream-counts.ts'
 import { exportUpstreams } from './telemetry/upstream-metrics.ts'
-import { createTallies } from './telemetry/upstream-tally.ts'
+import { createTallies, type Tally } from './telemetry/upstream-tally.ts'
 
 /** A gateway that listens. */
 export type RunningServer = {
@@ -42,8 +45,10 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   const metrics = createMetrics()
   const tallies = createTallies()
   const routes = createRouteTallies()
-  const log = counted(deps.log, metrics)
+  let trail: AuditTrail | undefined
+  const log = counted(deps.log, metrics, (event, fields) => trail?.record(event, fields))
   const stores = await openStores(config, { clock: deps.clock, log })
+  trail = stores.audit
   const throttles = createThrottles()
   const streams = createStreamCounts()
   exportStreams(metrics, streams)
@@ -66,11 +71,16 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   let problems: readonly string[] = []
 
   // Loaded after listening, but then at once: the command line reads the token that is made here.
-  let api: ReturnType<typeof createApiOf> | undefined
+  let api: Promise<Api> | undefined
   const loadApi = () => {
-    api ??= createApiOf(config, log, (question) =>
-      explainRequest(question, { gateway: current.gateway, config: inForce, stores }),
-    )
+    api ??= createAdminApi({
+      ...{ stores, log, clock: deps.clock, started: deps.clock() },
+      config: () => inForce,
+      problems: () => problems,
+      explain: (question) =>
+        explainRequest(question, { gateway: current.gateway, config: inForce, stores }),
+      targets: async () => Array.from(tallies.all(), liveTarget),
+    })
     return api
   }
 
@@ -143,15 +153,10 @@ const answering = async ({ store }: Stores): Promise<void> => {
   if (!store.channel.healthy()) throw new Error('the store takes no writes')
 }
 
-const createApiOf = async (config: Config, log: Log, explain: Gateway['explain']): Promise<Api> => {
-  const [{ createApi }, { explainEndpoint }, { adminToken }] = await Promise.all([
-    import('./admin/api.ts'),
-    import('./admin/explain.ts'),
-    import('./store/admin-token.ts'),
-  ])
-  const access = { token: adminToken(config), host: config.admin.listen.host }
-  return createApi({ access, endpoints: [explainEndpoint(explain)], log })
-}
+const liveTarget = ({ upstream, target, inFlight, retries, ejections, up }: Tally): LiveTarget => ({
+  ...{ upstream, target, inFlight, retries, ejections },
+  up: up === 1,
+})
 
 const needingRestart = (started: Config, next: Config): readonly string[] =>
   (['listen', 'admin', 'store', 'workers'] as const).filter(

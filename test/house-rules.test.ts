@@ -66,7 +66,7 @@ describe('one importer a library', () => {
     ['keyv', /^store\//],
     ['node:sqlite', /^store\//],
     ['yaml', /^config\//],
-    ['zod', /^config\//],
+    ['zod', /^(config|admin)\//],
     ['pino', /^telemetry\/log\.ts$/],
     ['prom-client', /^telemetry\/metrics\.ts$/],
     ['commander', /^cli\/program\.ts$/],

@@ -33,6 +33,8 @@ export type Config = {
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
     readonly access: boolean
   }
+  /** Seconds that audit events stay in the store; 0: none does. */
+  readonly audit: { readonly keep: number }
   /** Seconds that running requests and streams are given when the process is asked to stop. */
   readonly drain: number
   /** Scope name → the words that the consent page shows. */

@@ -50,6 +50,16 @@ const log = object('The log: one JSON line an event, on standard output.', {
   access: otherwise(true, flag('Whether each request is written as a line of its own.')),
 })
 
+const audit = object('The audit trail: what an operator may have to answer for, searchable.', {
+  keep: otherwise(
+    '30d',
+    duration(
+      'How long audit events stay in the store, for the console and portcullis audit. What comes with every token is in the log alone. 0s: all of it is in the log alone.',
+      { min: 0 },
+    ),
+  ),
+})
+
 const secret = setting(
   'The key that everything minted and sealed here hangs on, 32 random characters or more (openssl rand -base64 32), or a list of such keys: the first mints, all verify, so that a key can be replaced without failing anyone. Empty: made once and kept, mode 0600, beside the SQLite file. Required with a shared store, the same for every instance.',
   { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] },
@@ -155,6 +165,7 @@ export const schema = object('Configuration of Portcullis: OAuth in front of HTT
   limits: otherwise({}, limits),
   fetch: otherwise({}, fetchSettings),
   log: otherwise({}, log),
+  audit: otherwise({}, audit),
   scopes: otherwise(
     {},
     mapping(

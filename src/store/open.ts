@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
+import { type AuditTrail, createAuditTrail } from './audit-trail.ts'
 import { createChores } from './chores.ts'
 import { type ClientRegistry, createClientRegistry, NARROWED } from './client-registry.ts'
 import { type Clients, createClients } from './clients.ts'
@@ -40,6 +41,7 @@ export type Stores = {
   readonly sessions: Sessions
   readonly consents: Consents
   readonly passwords: Passwords
+  readonly audit: AuditTrail
   /**
    * Takes on a configuration that was read anew (not its `store`). What it no longer names, or names with another
    * password, ends: for this process before this returns, in the store when the promise resolves, or once the store
@@ -81,6 +83,7 @@ export const openStores = async (
   })
   const sessions = createSessions({ store, secrets, clock, terms, limits: () => config.sessions })
   const consents = createConsents({ store, clock, terms })
+  const audit = createAuditTrail({ store, secrets, clock, log, keep: () => config.audit.keep })
   const chores = createChores(store, log)
 
   const end = (ended: readonly Ended[]): void => ended.forEach(tokens.end)
@@ -117,7 +120,7 @@ export const openStores = async (
   })
 
   return {
-    ...{ store, secrets, tokens, grants, accounts, sessions, consents },
+    ...{ store, secrets, tokens, grants, accounts, sessions, consents, audit },
     clients: { ...clients, ...registry },
     pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
     codes: createCodes({ store, secrets, clock, terms, tokenLife }),
@@ -143,6 +146,7 @@ export const openStores = async (
       standings.close()
       await chores.stop()
       tokens.close()
+      await audit.close()
       await store.close()
     },
   }

@@ -54,8 +54,14 @@ export interface Store extends KeyvStorageAdapter {
    * Durable when it resolves. `publish` is delivered to every process on the store, this one included.
    */
   batch(writes: readonly Write[], publish?: readonly string[]): Promise<boolean>
-  /** Live rows of an index, oldest first. Never a scan. `limit` at most 1000. */
-  list(index: string, options?: { cursor?: string; limit?: number }): Promise<Page>
+  /**
+   * Live rows of an index, oldest first, or by `order` the newest: by when a row was first written. Never a scan. `limit` at
+   * most 1000.
+   */
+  list(
+    index: string,
+    options?: { cursor?: string; limit?: number; order?: 'oldest' | 'newest' },
+  ): Promise<Page>
   publish(message: string): Promise<void>
   /**
    * Every message published by any process from now on, once. Returns the way to stop.

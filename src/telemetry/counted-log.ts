@@ -1,8 +1,12 @@
-import type { Log } from './log.ts'
+import type { Log, LogFields } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
-/** Audit events and failures are counted under their names. */
-export const counted = (log: Log, metrics: Metrics): Log => ({
+/** Audit events and failures are counted under their names; `heard` is told of the audit events. */
+export const counted = (
+  log: Log,
+  metrics: Metrics,
+  heard: (event: string, fields: LogFields | undefined) => void,
+): Log => ({
   ...log,
   warn(event, fields) {
     metrics.event(event)
@@ -15,5 +19,6 @@ export const counted = (log: Log, metrics: Metrics): Log => ({
   audit(event, fields) {
     metrics.event(event)
     log.audit(event, fields)
+    heard(event, fields)
   },
 })

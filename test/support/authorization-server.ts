@@ -184,6 +184,7 @@ const DEFAULTS: Omit<Config, 'file' | 'issuer' | 'listen' | 'clients' | 'account
     cachedTokens: 10_000,
   },
   fetch: { privateNetworks: [] },
+  audit: { keep: 0 },
   log: { level: 'info', access: true },
   drain: 5,
   scopes: new Map([

@@ -227,6 +227,7 @@ const gatewayConfig = (given: GatewayGiven): Config => {
       cachedTokens: 1000,
     },
     fetch: { privateNetworks: [] },
+    audit: { keep: 0 },
     log: { level: 'silent', access: false },
     drain: 1,
     scopes: new Map([['orders.read', 'See your orders']]),

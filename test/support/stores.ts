@@ -157,6 +157,7 @@ const BASE: Config = {
     cachedTokens: 1000,
   },
   fetch: { privateNetworks: [] },
+  audit: { keep: 0 },
   log: { level: 'silent', access: false },
   drain: 5,
   scopes: new Map([

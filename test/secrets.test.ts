@@ -318,7 +318,11 @@ describe('A24 secrets at rest', () => {
     })
     const kept = await stores.clients.create({
       ...client('saved'),
-      ...{ source: 'operator', created: 0, secrets: [{ digest: digest('first-secret-of-a-saved-client') }] },
+      ...{
+        source: 'operator',
+        created: 0,
+        secrets: [{ digest: digest('first-secret-of-a-saved-client') }],
+      },
     })
     const rotated = await stores.clients.rotateSecret('saved', 60)
     expect([kept, rotated]).toEqual([true, expect.stringMatching(/^pc_cs_/)])

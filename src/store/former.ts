@@ -20,9 +20,7 @@ export const endFormer = (
   { terms, grants, sessions, consents }: FormerDeps,
 ): readonly (() => Promise<unknown>)[] => {
   const { client_id, sub } = ended
-  const reason = terms.names(ended)
-    ? 'another password'
-    : 'removed from the configuration'
+  const reason = terms.names(ended) ? 'another password' : 'removed from the configuration'
   const isOver = (given: Grant | Consent): boolean =>
     !terms.names(ended) || given.term !== terms.of(given.client_id, given.sub)
   const sessionIsOver = (session: Session): boolean =>

@@ -25,4 +25,8 @@ const unescaped = (value: string): string =>
   value.replace(/\\(.)/g, (_, letter: string) => (letter === 'n' ? '\n' : letter))
 
 const numberOf = (value: string): number =>
-  value === '+Inf' ? Number.POSITIVE_INFINITY : value === '-Inf' ? Number.NEGATIVE_INFINITY : Number(value)
+  value === '+Inf'
+    ? Number.POSITIVE_INFINITY
+    : value === '-Inf'
+      ? Number.NEGATIVE_INFINITY
+      : Number(value)

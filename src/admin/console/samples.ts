@@ -119,9 +119,7 @@ const grownBuckets = (
       const below = labels.le === '+Inf' ? Number.POSITIVE_INFINITY : Number(labels.le)
       counts.set(below, (counts.get(below) ?? 0) + sign * value)
     }
-  return [...counts]
-    .map(([below, count]) => ({ below, count }))
-    .sort((a, b) => a.below - b.below)
+  return [...counts].map(([below, count]) => ({ below, count })).sort((a, b) => a.below - b.below)
 }
 
 /** As exact as the bounds of the buckets; between two of them on a straight line. */

@@ -22,8 +22,7 @@ export const consolePage = (
     html`<a class="skip" href="#main">Skip to the content</a>
 <header class="bar"><a class="home" href="/">${mark}<span class="word">Portcullis</span></a>
 <nav aria-label="Console"><ul>${PLACES.map(
-      ([path, name]) =>
-        html`<li><a href="${path}"${path === p.path && CURRENT}>${name}</a></li>`,
+      ([path, name]) => html`<li><a href="${path}"${path === p.path && CURRENT}>${name}</a></li>`,
     )}</ul></nav>
 <form class="who" method="post" action="/sign-out"><input type="hidden" name="csrf" value="${frame.csrf}">
 <span><bdi>${frame.person.name}</bdi> <small>${frame.person.role}</small></span>

@@ -18,15 +18,13 @@ type Facts = readonly { readonly name: string; readonly value: string; readonly 
 export const overviewPage = (
   frame: Frame,
   p: { readonly traffic: Traffic; readonly facts: Facts },
-): string =>
-  consolePage(frame, { title: 'Overview', path: '/', main: html`${live(p)}` })
+): string => consolePage(frame, { title: 'Overview', path: '/', main: html`${live(p)}` })
 
 /** What is asked for again every few seconds; without scripts, by loading the page. */
 export const live = (p: { readonly traffic: Traffic; readonly facts: Facts }): Html =>
   html`<div id="live" hx-get="/live" hx-trigger="every 5s" hx-swap="outerHTML">
 <dl class="tiles">${p.facts.map(
-    ({ name, value, alarm }) =>
-      html`<div${alarm && ALARM}><dt>${name}</dt><dd>${value}</dd></div>`,
+    ({ name, value, alarm }) => html`<div${alarm && ALARM}><dt>${name}</dt><dd>${value}</dd></div>`,
   )}</dl>
 <div class="charts">
 ${chart({

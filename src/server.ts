@@ -9,6 +9,7 @@ import { exportGauges } from './gauges.ts'
 import { createGeneration } from './generation.ts'
 import { openListeners } from './listeners.ts'
 import { createMalformed } from './malformed.ts'
+import { createClientKeys } from './oauth/client-keys.ts'
 import { createThrottles } from './oauth/throttle.ts'
 import type { AuditTrail } from './store/audit-trail.ts'
 import { openStores, type Stores } from './store/open.ts'
@@ -50,18 +51,12 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   const stores = await openStores(config, { clock: deps.clock, log })
   trail = stores.audit
   const throttles = createThrottles()
+  const clientKeys = createClientKeys({ clock: deps.clock, log })
   const streams = createStreamCounts()
   exportStreams(metrics, streams)
   const generation = (settings: Config) =>
     createGeneration(settings, {
-      ...deps,
-      log,
-      stores,
-      metrics,
-      throttles,
-      streams,
-      tallies,
-      routes,
+      ...{ ...deps, log, stores, metrics, throttles, clientKeys, streams, tallies, routes },
     })
   let current = generation(config)
   let inForce = config

@@ -17,9 +17,9 @@ export type PublicKey = {
 /** Algorithms of client assertions, strongest kinds first, and the keys that each goes with (RFC 7518, 8037, 9864). */
 export const SIGNING_ALGORITHMS: readonly string[] = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256']
 
-/** The algorithms that a key may verify. */
+/** The algorithms that a key may verify. EdDSA and Ed25519 are two names of one. */
 export const algorithmsOf = ({ kty, alg }: Pick<PublicKey, 'kty' | 'alg'>): readonly string[] =>
-  alg === undefined ? ALGORITHMS[kty] : [alg]
+  alg === undefined || kty === 'OKP' ? ALGORITHMS[kty] : [alg]
 
 const ALGORITHMS = {
   RSA: ['PS256', 'RS256'],

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
+import { type Assertions, createAssertions } from './assertions.ts'
 import { type AuditTrail, createAuditTrail } from './audit-trail.ts'
 import { createChores } from './chores.ts'
 import { type ClientRegistry, createClientRegistry, NARROWED } from './client-registry.ts'
@@ -36,6 +37,7 @@ export type Stores = {
   readonly deviceCodes: DeviceCodes
   readonly pushedRequests: PushedRequests
   readonly grants: Grants
+  readonly assertions: Assertions
   readonly clients: Clients & ClientRegistry
   readonly accounts: Accounts
   readonly sessions: Sessions
@@ -122,6 +124,7 @@ export const openStores = async (
   return {
     ...{ store, secrets, tokens, grants, accounts, sessions, consents, audit },
     clients: { ...clients, ...registry },
+    assertions: createAssertions({ store }),
     pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
     codes: createCodes({ store, secrets, clock, terms, tokenLife }),
     deviceCodes: createDeviceCodes({ store, secrets, clock, terms, tokenLife }),

@@ -45,8 +45,10 @@ export const authenticateClient = async (
     await clientSecrets.check(who, caller.remote)
     return client
   }
-  const known = client && { client_id, reason: refused?.reason }
-  room.log.audit('client.authentication_failed', { ...known, method, ...caller })
+  // Only an id that exists is logged: people put secrets into the wrong field.
+  const known = client && { client_id }
+  const { reason } = refused ?? {}
+  room.log.audit('client.authentication_failed', { ...known, method, reason, ...caller })
   await clientSecrets.failed(who, caller.remote)
   throw method === 'client_secret_basic' ? basicRefusal() : refusal(refused)
 }
@@ -128,21 +130,18 @@ const refuse = async (
 ): Promise<Refusal | undefined> => {
   const { method } = credentials
   const matches = 'secret' in credentials && verifySecret(client, credentials.secret, room)
+  const assertion = 'assertion' in credentials ? credentials.assertion : undefined
+  if (assertion && 'reason' in assertion) return assertion
   if (!client) return { reason: 'unknown' }
-  const declared = client.token_endpoint_auth_method ?? method
-  if (method !== (isPublic(client) ? 'none' : declared)) return OTHER_METHOD
-  if (credentials.method === 'private_key_jwt') {
-    const { assertion } = credentials
-    return 'reason' in assertion ? assertion : refuseAssertion(assertion, client, room)
-  }
+  if (method !== (isPublic(client) ? 'none' : (client.token_endpoint_auth_method ?? method)))
+    return { reason: 'authenticates by another method' }
+  if (assertion) return refuseAssertion(assertion, client, room)
   if (isPublic(client) || matches) return undefined
   return { reason: method === 'none' ? 'no secret' : 'another secret' }
 }
 
 const verifySecret = (client: Client | undefined, secret: string, { stores }: Room): boolean =>
   stores.clients.verifySecret(client, secret)
-
-const OTHER_METHOD: Refusal = { reason: 'authenticates by another method' }
 
 /** What is said to anyone tells nothing; to who proved to hold the key, what to mend. */
 const refusal = (refused?: Refusal): OAuthError =>

@@ -1,4 +1,7 @@
 import { createHmac, KeyObject, sign as rawSign } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type CryptoKey, exportSPKI } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseJwks } from '../src/config/jwks.ts'
@@ -505,6 +508,31 @@ describe('an assertion is good once', () => {
     const proof = asserted(await signed())
     const answers = await Promise.all(Array.from({ length: 100 }, () => token(proof)))
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+  })
+
+  it('A31 on all instances that share a store', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'portcullis-assertions-'))
+    const settings = {
+      issuer: 'http://127.0.0.1:8080',
+      store: { kind: 'sqlite', file: join(folder, 'store.db') } as const,
+      clients: [{ client_id: 'signer', jwks: { keys: [keyOf().configured] }, ...MACHINE }],
+    }
+    const instances = [
+      await startAuthorizationServer(settings),
+      await startAuthorizationServer(settings),
+    ]
+    for (let round = 0; round < 10; round += 1) {
+      const proof = asserted(
+        await signClaims(keyOf(), claimsOf('signer', settings.issuer, Date.now() / 1000)),
+      )
+      const grant = { grant_type: 'client_credentials', ...proof }
+      const answers = await Promise.all(
+        [...instances, ...instances].map(({ origin }) => postForm(`${origin}/oauth/token`, grant)),
+      )
+      expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 401, 401, 401])
+    }
+    for (const one of instances) await one.stop()
+    rmSync(folder, { recursive: true })
   })
 
   it('A31 as long as it lives, were its jti signed anew', async () => {

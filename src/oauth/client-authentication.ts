@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 
 import type { Client } from '../store/clients.ts'
+import { readBasic } from './basic-credentials.ts'
 import { type Assertion, type Refusal, readAssertion, refuseAssertion } from './client-assertion.ts'
 import { invalidClient, invalidRequest, type OAuthError } from './errors.ts'
-import { formDecoded, type Parameters } from './parameters.ts'
+import type { Parameters } from './parameters.ts'
 import type { Caller, Room } from './room.ts'
 import { groupOf } from './throttle.ts'
 
@@ -69,6 +70,7 @@ const readCredentials = (req: IncomingMessage, parameters: Parameters): Credenti
   }
   if (authorization !== undefined) {
     const pair = readBasic(authorization)
+    if (!pair) throw basicRefusal()
     refuseOther(client_id, pair.client_id, 'that of the Authorization header')
     return { ...pair, method: 'client_secret_basic' }
   }
@@ -99,27 +101,6 @@ const onlyAuthorization = (req: IncomingMessage): string | undefined => {
   const count = names.filter((name) => name.toLowerCase() === 'authorization').length
   if (count > 1) throw invalidRequest('there is more than one Authorization header')
   return req.headers.authorization
-}
-
-/** RFC 6749 §2.3.1: both halves are form-encoded before they are joined. Throws `invalid_client` for what is not so. */
-const readBasic = (authorization: string): { client_id: string; secret: string } => {
-  const encoded = BASIC.exec(authorization)?.[1]
-  if (encoded === undefined || authorization.length > LONGEST_CREDENTIALS) throw basicRefusal()
-  const pair = Buffer.from(encoded, 'base64').toString('latin1')
-  const colon = pair.indexOf(':')
-  const client_id = colon < 0 ? undefined : decodedHalf(pair.slice(0, colon))
-  const secret = decodedHalf(pair.slice(colon + 1))
-  if (client_id === undefined || client_id === '' || secret === undefined) throw basicRefusal()
-  return { client_id, secret }
-}
-
-/** Some clients leave the form-encoding out; then the bytes are UTF-8 as they stand. */
-const decodedHalf = (half: string): string | undefined => {
-  try {
-    return formDecoded(UTF8.decode(Buffer.from(half, 'latin1')))
-  } catch {
-    return undefined
-  }
 }
 
 /** A declared method is the only one; a client with a secret that declared none may use Basic or the body. */
@@ -154,7 +135,4 @@ const basicRefusal = (): OAuthError =>
   })
 
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
-const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i
-const LONGEST_CREDENTIALS = 4096
 const LONGEST_CLIENT_ID = 2048
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

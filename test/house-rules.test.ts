@@ -67,6 +67,8 @@ describe('one importer a library', () => {
     ['node:sqlite', /^store\//],
     ['yaml', /^config\//],
     ['zod', /^(config|admin)\//],
+    ['jose', /^oauth\/client-assertion\.ts$/],
+    ['node:https', /^oauth\/fetch-document\.ts$/],
     ['pino', /^telemetry\/log\.ts$/],
     ['prom-client', /^telemetry\/metrics\.ts$/],
     ['commander', /^cli\/program\.ts$/],

@@ -1,10 +1,11 @@
-import { createHmac, KeyObject, sign as rawSign } from 'node:crypto'
+import { createHmac, generateKeyPairSync, KeyObject, sign as rawSign } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CryptoKey, exportSPKI } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseJwks } from '../src/config/jwks.ts'
+import { readAssertion, refuseAssertion } from '../src/oauth/client-assertion.ts'
 import type { Stores } from '../src/store/open.ts'
 import {
   ASSERTION_TYPE,
@@ -640,6 +641,40 @@ describe('two secrets while one takes the other’s place', () => {
     expect((await former.refresh(body.refresh_token)).status).toBe(401)
     expect((await next.refresh(body.refresh_token)).status).toBe(200)
     await rotating.stop()
+  })
+})
+
+describe('the work that an assertion makes', () => {
+  it('A26 is below 10 ms of CPU, were it tried against as many keys as are tried at all', async () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 4096 })
+    const large = publicKey.export({ format: 'jwk' })
+    const keys = Array.from({ length: 20 }, (_, n) => ({ ...large, kid: `${n}` }))
+    const crowded = await startAuthorizationServer({
+      clients: [{ client_id: 'signer', jwks: parseJwks({ keys }), ...MACHINE }],
+      limits: { clientSecrets: { points: 1000, duration: 300 } },
+    })
+    const { jwk: _, ...unnamed } = keyOf('PS256')
+    const attempt = async (rest: SigningKey) => {
+      const assertion = readAssertion(
+        await signClaims(rest, claimsOf('signer', crowded.origin, now)),
+      )
+      if ('reason' in assertion) throw new Error(assertion.reason)
+      const client = await crowded.stores.clients.find('signer')
+      if (!client) throw new Error('no client')
+      const room = { ...crowded, clock: () => now } as unknown as Parameters<
+        typeof refuseAssertion
+      >[2]
+      const before = process.cpuUsage()
+      const refused = await refuseAssertion(assertion, client, room)
+      const { user, system } = process.cpuUsage(before)
+      expect(refused?.reason).toMatch(/no key/)
+      return (user + system) / 1000
+    }
+    const measured: number[] = []
+    for (let n = 0; n < 12; n += 1) measured.push(await attempt({ ...unnamed, jwk: {} }))
+    // The least: other threads of the process, and the collector, count in the others.
+    expect(Math.min(...measured)).toBeLessThan(10)
+    await crowded.stop()
   })
 })
 

@@ -92,8 +92,8 @@ const checkMaterial = (key: Material, name: string): void => {
     throw new Wrong(`must be on ${CURVES[key.kty]}, and ${name} is on another curve`)
   }
   const { modulusLength = 0, publicExponent = 0n } = details
-  if (modulusLength < 2048 || modulusLength > 8192)
-    throw new Wrong(`must have RSA keys of 2048 to 8192 bits, and ${name} has ${modulusLength}`)
+  if (modulusLength < 2048 || modulusLength > 4096)
+    throw new Wrong(`must have RSA keys of 2048 to 4096 bits, and ${name} has ${modulusLength}`)
   if (publicExponent < 3n || publicExponent > 0xffff_ffffn || publicExponent % 2n === 0n)
     throw new Wrong(`must have the usual exponent (AQAB), and ${name} has another`)
 }

@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { loadConfiguration } from '../src/config/load.ts'
 import {
   asserted,
   claimsOf,
@@ -12,6 +14,7 @@ import {
 } from './support/authorization-server.ts'
 import { postForm } from './support/client.ts'
 import { type DocumentHost, json, startDocumentHost } from './support/document-host.ts'
+import { startPortcullis } from './support/portcullis.ts'
 
 const MACHINE = {
   redirect_uris: [],
@@ -224,5 +227,41 @@ describe('keys that a client publishes', () => {
     )
     expect(count).toBe(60)
     await crowd.stop()
+  })
+})
+
+describe('the whole program', () => {
+  it('A20 fetches keys as its configuration says, and keeps them over a reload while their host is down', async () => {
+    const host = await startDocumentHost()
+    const key = await createSigningKey('ES256', 'first')
+    host.answer = json({ keys: [key.jwk] })
+    const server = await startPortcullis(
+      `
+fetch: { privateNetworks: [127.0.0.0/8, '::1'], ca: "\${CA}" }
+clients:
+  - client_id: ledger
+    grant_types: [client_credentials]
+    token_endpoint_auth_method: private_key_jwt
+    jwks_uri: https://localhost:${host.port}/jwks.json
+`,
+      { env: { CA: host.ca } },
+    )
+    const statusOf = async () => {
+      const claims = claimsOf('ledger', server.origin, Date.now() / 1000)
+      const { status } = await postForm(`${server.origin}/oauth/token`, {
+        grant_type: 'client_credentials',
+        ...asserted(await signClaims(key, claims)),
+      })
+      return status
+    }
+    expect(await statusOf()).toBe(200)
+    await host.stop()
+    const file = join(server.folder, 'portcullis.yaml')
+    const env = { ORIGIN: server.origin, PORT: String(server.port), CA: host.ca }
+    const loaded = await loadConfiguration(file, env)
+    if ('problems' in loaded) throw new Error('the configuration has problems')
+    await server.server.apply(loaded.config)
+    expect(await statusOf()).toBe(200)
+    await server.stop()
   })
 })

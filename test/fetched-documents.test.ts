@@ -2,9 +2,10 @@ import type { RequestListener } from 'node:http'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { DocumentUnavailable } from '../src/oauth/documents.ts'
-import { createFetchDocument, type Resolve } from '../src/oauth/fetch-document.ts'
+import { createFetchDocument, type Resolve, resolveBy } from '../src/oauth/fetch-document.ts'
 import { createAddressCheck } from '../src/oauth/public-address.ts'
 import { type DocumentHost, json, startDocumentHost } from './support/document-host.ts'
+import { startNameServer } from './support/name-server.ts'
 
 const LOOPBACK = ['127.0.0.0/8', '::1']
 let host: DocumentHost
@@ -96,9 +97,23 @@ describe('where a document that a stranger names may be', () => {
     expect([asked, host.asked.at(-1)?.name]).toEqual([1, 'keys.example'])
   })
 
-  it('A20 a name that nobody has is unavailable', async () => {
-    const resolve: Resolve = () => Promise.reject(new Error('queryA ENOTFOUND nobody.example'))
-    expect(await reasonOf(within({ resolve })(url('nobody.example')))).toMatch(/ENOTFOUND/)
+  it('A20 DNS is asked once, for both families, and what it says next is not heard (rebinding)', async () => {
+    const names = await startNameServer()
+    const resolve = resolveBy([names.address])
+    const answers = [['127.0.0.1'], ['10.0.0.1']]
+    names.answer = () => answers[names.asked.length > 2 ? 1 : 0]
+    expect(await within({ resolve })(url('keys.example'))).toBe('{"keys":[]}')
+    expect([...names.asked].sort()).toEqual(['A keys.example', 'AAAA keys.example'])
+    const strict = createFetchDocument({ privateNetworks: [], ca: host.ca }, { resolve })
+    names.answer = () => ['93.184.216.34', '127.0.0.1']
+    expect(await reasonOf(strict(url('keys.example')))).toMatch(/not public/)
+    names.answer = () => []
+    expect(await reasonOf(within({ resolve })(url('nobody.example')))).toMatch(/no address/)
+    names.answer = () => undefined
+    expect(await reasonOf(within({ resolve, deadline: 200 })(url('keys.example')))).toMatch(
+      /too long/,
+    )
+    names.stop()
   })
 
   it('A20 addresses that only some networks have are not public, in either family', () => {

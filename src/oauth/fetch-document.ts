@@ -17,7 +17,7 @@ export type Resolve = (host: string, signal: AbortSignal) => Promise<readonly st
  */
 export const createFetchDocument = (
   { privateNetworks, ca }: FetchSettings,
-  { resolve = resolveName, deadline = DEADLINE }: { resolve?: Resolve; deadline?: number } = {},
+  { resolve = resolveBy(), deadline = DEADLINE }: { resolve?: Resolve; deadline?: number } = {},
 ): FetchDocument => {
   const isAllowed = createAddressCheck(privateNetworks)
   const context = once(() =>
@@ -59,16 +59,22 @@ const checkedUrl = (text: string): URL => {
   return url
 }
 
-/** By DNS alone, of both families: what the machine's own files say of names is nobody else's business. */
-const resolveName: Resolve = async (host, signal) => {
-  if (isIP(host) !== 0) return [host]
-  // RFC 6761 §6.3
-  if (host === 'localhost' || host.endsWith('.localhost')) return ['127.0.0.1', '::1']
-  const resolver = new Resolver({ timeout: 2000, tries: 2 })
-  signal.addEventListener('abort', () => resolver.cancel())
-  const found = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)])
-  return found.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
-}
+/**
+ * By DNS alone, of both families: what the machine's own files say of names is nobody else's business. `servers`: in place
+ * of the machine's.
+ */
+export const resolveBy =
+  (servers?: readonly string[]): Resolve =>
+  async (host, signal) => {
+    if (isIP(host) !== 0) return [host]
+    // RFC 6761 §6.3
+    if (host === 'localhost' || host.endsWith('.localhost')) return ['127.0.0.1', '::1']
+    const resolver = new Resolver({ timeout: 2000, tries: 2 })
+    if (servers) resolver.setServers(servers)
+    signal.addEventListener('abort', () => resolver.cancel())
+    const found = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)])
+    return found.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
+  }
 
 /** The connection goes to an address that was checked; the certificate is that of the name. */
 const open = (

@@ -83,9 +83,9 @@ describe('keys that a client publishes', () => {
     expect(known).toBe(0)
   })
 
-  it('R-42 hundreds at once are one fetch', async () => {
+  it('R-42 a hundred at once are one fetch', async () => {
     const count = await fetches(async () => {
-      const all = await Promise.all(Array.from({ length: 300 }, () => statusOf(first)))
+      const all = await Promise.all(Array.from({ length: 100 }, () => statusOf(first)))
       expect(new Set(all)).toEqual(new Set([200]))
     })
     expect(count).toBe(1)

@@ -126,7 +126,10 @@ const refuseClaims = (
   return exp > begun + LIFETIME ? 'exp must be within 5 minutes' : undefined
 }
 
-/** The endpoints only where the operator vouches that no other server can make the client sign for them. */
+/**
+ * The endpoints only where the operator vouches that no other server can make the client sign for them. Deviation: RFC 7523
+ * §3 lets a client name the token endpoint; the draft that updates it does not, nor do we by default.
+ */
 const audiencesOf = ({ assertionAudience }: Client, config: Room['config']): readonly string[] =>
   assertionAudience === 'endpoint'
     ? [config.issuer, ...ENDPOINTS.map((name) => endpointUrl(config, name))]

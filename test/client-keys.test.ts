@@ -73,7 +73,7 @@ describe('keys that a client publishes', () => {
     host.answer = (_, res) => res.socket?.destroy()
   }
 
-  it('7591-2 are fetched when they are needed, and known then', async () => {
+  it('7591-2 the keys at jwks_uri are fetched when they are needed, and known then', async () => {
     expect(host.asked.length).toBe(0)
     expect(await fetches(async () => expect(await statusOf(first)).toBe(200))).toBe(1)
     const known = await fetches(async () => {
@@ -113,7 +113,7 @@ describe('keys that a client publishes', () => {
     expect(flood).toBe(2)
   })
 
-  it('7517-4.5 so is one under a kid that was another’s', async () => {
+  it('7517-4.5 so is a key under a kid that was another’s', async () => {
     expect(await statusOf(first)).toBe(200)
     host.answer = json({ keys: [{ ...second.jwk, kid: 'first' }] })
     now += 30
@@ -131,7 +131,7 @@ describe('keys that a client publishes', () => {
     expect(await statusOf(second)).toBe(200)
   })
 
-  it('A20 while the host is down what was known counts for six hours, and it is asked once in half a minute', async () => {
+  it('A20 while a client’s host is down what was known of it counts for six hours, and it is asked once in half a minute', async () => {
     expect(await statusOf(first)).toBe(200)
     down()
     now += 700
@@ -163,11 +163,11 @@ describe('keys that a client publishes', () => {
   })
 
   it.each<[string, unknown, string]>([
-    ['no JWK set', { key: {} }, 'must be a JWK set: { keys: [ … ] }'],
+    ['an object', { key: {} }, 'must be a JWK set: { keys: [ … ] }'],
     ['a list', [], 'must be a JWK set: { keys: [ … ] }'],
     ['no JSON', '{', expect.stringContaining('JSON') as unknown as string],
     ['more keys than anybody has', { keys: Array(21).fill({}) }, 'must not have more than 20 keys'],
-  ])('A20 %s is none', async (_, document, reason) => {
+  ])('A20 %s is no JWK set', async (_, document, reason) => {
     host.answer = json(document)
     expect(await statusOf(first)).toBe(401)
     expect(lastReason()).toEqual(reason)
@@ -231,7 +231,7 @@ describe('keys that a client publishes', () => {
 })
 
 describe('the whole program', () => {
-  it('A20 fetches keys as its configuration says, and keeps them over a reload while their host is down', async () => {
+  it('A20 the whole program fetches keys as its configuration says, and keeps them over a reload while their host is down', async () => {
     const host = await startDocumentHost()
     const key = await createSigningKey('ES256', 'first')
     host.answer = json({ keys: [key.jwk] })

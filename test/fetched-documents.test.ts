@@ -70,18 +70,18 @@ describe('where a document that a stranger names may be', () => {
     'https://',
     '//localhost',
     '',
-  ])('A20 not %s', async (origin) => {
+  ])('A20 nothing is fetched from %s', async (origin) => {
     const before = host.connections()
     const fetch = createFetchDocument({ privateNetworks: [], ca: host.ca })
     await reasonOf(fetch(`${origin}:${host.port}/jwks.json`))
     expect(host.connections()).toBe(before)
   })
 
-  it.each(['22', '25', '80', '1023'])('A20 not at port %s', async (port) => {
+  it.each(['22', '25', '80', '1023'])('A20 nothing is fetched from port %s', async (port) => {
     expect(await reasonOf(within()(`https://localhost:${port}/`))).toMatch(/port/)
   })
 
-  it('A20 every address that DNS has of it counts, and the connection goes to one of those, whatever DNS says next', async () => {
+  it('A20 every address that DNS has of a host counts, and the connection goes to one of those, whatever DNS says next', async () => {
     const before = host.connections()
     const answers = [['93.184.216.34', '127.0.0.1'], ['::ffff:127.0.0.1'], ['127.0.0.1'], []]
     for (const addresses of answers) {
@@ -146,7 +146,7 @@ describe('where a document that a stranger names may be', () => {
 })
 
 describe('what is believed of it', () => {
-  it('A20 the certificate is that of the name, from an authority that is trusted', async () => {
+  it('A20 the certificate of a document’s host is that of the name, from an authority that is trusted', async () => {
     const resolve: Resolve = async () => ['127.0.0.1']
     expect(await reasonOf(within({ resolve })(url('other.example')))).toMatch(/altnames/i)
     const trusting = createFetchDocument({ privateNetworks: LOOPBACK })
@@ -209,7 +209,7 @@ describe('what is believed of it', () => {
     ],
     ['what is no HTTP', (_, res) => res.socket?.end('hello\r\n\r\n'), /parse/i],
     ['a closed connection', (_, res) => res.socket?.destroy(), /hang up|ECONNRESET/],
-  ])('A20 not %s', async (_, answer, reason) => {
+  ])('A20 no document is %s', async (_, answer, reason) => {
     host.answer = answer
     expect(await reasonOf(within()(url()))).toMatch(reason)
   })
@@ -242,7 +242,7 @@ describe('what is believed of it', () => {
     expect(await reasonOf(within({ resolve, deadline: 100 })(url()))).toMatch(/too long/)
   })
 
-  it('A20 it is asked for as it is, by a request that says nothing of us', async () => {
+  it('A20 a document is asked for as it is named, by a request that says nothing of us', async () => {
     host.answer = json({ keys: [] }, { 'Content-Type': 'application/jwk-set+json; charset=utf-8' })
     expect(await within()(url('localhost', '/a/b?c=d'))).toBe('{"keys":[]}')
     expect(host.asked.at(-1)?.headers).toEqual({

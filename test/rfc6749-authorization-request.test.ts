@@ -157,7 +157,11 @@ describe('the authorization request', () => {
       { request_uri: 'https://app.example/r' },
       'request_uri_not_supported',
     ],
-    ['9101-01 a description of itself', { registration: '{}' }, 'registration_not_supported'],
+    [
+      'what a client says of itself (registration)',
+      { registration: '{}' },
+      'registration_not_supported',
+    ],
     ['A40 response_mode=fragment', { response_mode: 'fragment' }, 'invalid_request'],
     ['A40 response_mode=form_post', { response_mode: 'form_post' }, 'invalid_request'],
     ['A40 response_mode=query.jwt', { response_mode: 'query.jwt' }, 'invalid_request'],

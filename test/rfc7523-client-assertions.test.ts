@@ -116,7 +116,7 @@ describe('private_key_jwt', () => {
   })
 
   it.each(['token', 'revoke', 'introspect', 'par', 'device_authorization'])(
-    '7523-2.2, 8414-03 at /oauth/%s',
+    '7523-2.2, 8414-03 an assertion authenticates at /oauth/%s, once',
     async (endpoint) => {
       const client_id = endpoint === 'par' ? 'web' : 'signer'
       const proof = asserted(await signClaims(keyOf(), claims({}, client_id)))
@@ -138,7 +138,7 @@ describe('private_key_jwt', () => {
     },
   )
 
-  it('7523-2.2 carries a whole flow: pushed, code, refresh, revocation, each with an assertion of its own', async () => {
+  it('7523-2.2 assertions carry a whole flow: pushed, code, refresh, revocation, each with an assertion of its own', async () => {
     const proof = async () => asserted(await signClaims(second, claims({}, 'web')))
     const client = createClient(server.origin, 'web')
     const pushed = await client.push({}, {})
@@ -155,7 +155,7 @@ describe('private_key_jwt', () => {
     expect((await client.post('revoke', { ...form, ...(await proof()) })).status).toBe(200)
   })
 
-  it('7521-4.2 client_id may stand beside it, and is an error if it names another', async () => {
+  it('7521-4.2 client_id may stand beside an assertion, and is an error if it names another', async () => {
     expect((await token({ client_id: 'signer', ...asserted(await signed()) })).status).toBe(200)
     const other = await token({ client_id: 'web', ...asserted(await signed()) })
     expect([other.status, other.body.error]).toEqual([400, 'invalid_request'])
@@ -173,7 +173,7 @@ describe('private_key_jwt', () => {
     expect((await token(asserted(client_assertion))).status).toBe(200)
   })
 
-  it('6749-63, 6749-66 it is one method, and the only one of its client', async () => {
+  it('6749-63, 6749-66 an assertion is one method, and the only one of its client', async () => {
     const both = await token(asserted(await signed()), basic('signer', 'x'))
     expect([both.status, both.body.error]).toEqual([400, 'invalid_request'])
     refused(await token({ client_id: 'signer' }))
@@ -219,7 +219,7 @@ describe('what an assertion must say (RFC 7523 §3)', () => {
     ['jti: empty', () => ({ jti: '' })],
     ['jti: a number', () => ({ jti: 7 })],
     ['jti: long', () => ({ jti: 'x'.repeat(257) })],
-  ])('7523-3, A26 refused: %s', async (_, changes) => {
+  ])('7523-3, A26 an assertion is refused for its %s', async (_, changes) => {
     refused(await present(changes()))
   })
 
@@ -229,7 +229,7 @@ describe('what an assertion must say (RFC 7523 §3)', () => {
     ['a clock that is a minute ahead', () => ({ iat: now + 60, nbf: now + 60, exp: now + 360 })],
     ['a clock that is behind', () => ({ iat: now - 60, exp: now + 1 })],
     ['claims that we do not know', () => ({ foo: { bar: [1] }, __proto: 1 })],
-  ])('7523-3 accepted: %s', async (_, changes) => {
+  ])('7523-3 an assertion may have %s', async (_, changes) => {
     expect((await present(changes())).status).toBe(200)
   })
 
@@ -454,7 +454,7 @@ describe('an assertion that was tampered with', () => {
     ['text', 'the assertion is no signed JWT', () => 'x'],
     ['dots', 'the assertion is no signed JWT', () => '..'],
     ['many dots', 'the assertion is no signed JWT', () => '.'.repeat(8000)],
-  ])('A26 refused: %s (%s)', async (_, reason, made) => {
+  ])('A26 an assertion is refused with %s: %s', async (_, reason, made) => {
     refused(await token(asserted(await made())))
     const { fields } =
       server.logged.findLast(({ event }) => event === 'client.authentication_failed') ?? {}
@@ -483,7 +483,7 @@ describe('an assertion that was tampered with', () => {
   const encrypted = (): string =>
     `${b64('{"alg":"RSA-OAEP","enc":"A128GCM","zip":"DEF"}')}.AA.AA.AA.AA`
 
-  it('7523-3 typ may be its own, JWT, or left out', async () => {
+  it('7523-3 the typ of an assertion may be its own, JWT, or left out', async () => {
     for (const typ of [
       'JWT',
       'jwt',
@@ -498,20 +498,20 @@ describe('an assertion that was tampered with', () => {
 })
 
 describe('an assertion is good once', () => {
-  it('A31 the second time it is refused, whatever came with it', async () => {
+  it('A31 an assertion that comes again is refused, whatever comes with it', async () => {
     const proof = asserted(await signed())
     expect((await token(proof)).status).toBe(200)
     refused(await token(proof))
     refused(await token({ ...proof, client_id: 'signer', scope: 'orders.read' }))
   })
 
-  it('A31 a hundred at once: one', async () => {
+  it('A31 of a hundred that come at once with one assertion one is let in', async () => {
     const proof = asserted(await signed())
     const answers = await Promise.all(Array.from({ length: 100 }, () => token(proof)))
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
   })
 
-  it('A31 on all instances that share a store', async () => {
+  it('A31 an assertion is good once on all instances that share a store', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'portcullis-assertions-'))
     const settings = {
       issuer: 'http://127.0.0.1:8080',
@@ -536,7 +536,7 @@ describe('an assertion is good once', () => {
     rmSync(folder, { recursive: true })
   })
 
-  it('A31 as long as it lives, were its jti signed anew', async () => {
+  it('A31 a jti is used up for as long as its assertion lives, were it signed anew', async () => {
     const jti = 'the-same'
     const exp = now + 300
     expect((await present({ jti, exp })).status).toBe(200)
@@ -555,14 +555,14 @@ describe('an assertion is good once', () => {
     expect((await token(asserted(other))).status).toBe(200)
   })
 
-  it('A31 what was refused for another reason uses nothing up', async () => {
+  it('A31 an assertion that is refused for another reason uses nothing up', async () => {
     const jti = 'kept'
     refused(await present({ jti, aud: 'https://other.example' }))
     refused(await present({ jti }, {}, stranger))
     expect((await present({ jti })).status).toBe(200)
   })
 
-  it('A31 while the store does not answer it is 503, never through', async () => {
+  it('A31 while the store does not answer an assertion is 503, never through', async () => {
     const proof = asserted(await signed())
     down = true
     const answer = await token(proof)
@@ -573,7 +573,7 @@ describe('an assertion is good once', () => {
 })
 
 describe('failures of assertions', () => {
-  it('6749-67 are throttled by client and address; a stranger keeps nobody out', async () => {
+  it('6749-67 failed assertions are throttled by client and address; a stranger keeps nobody out', async () => {
     const key = keyOf()
     const limited = await startAuthorizationServer({
       trustedProxies: ['127.0.0.1'],
@@ -645,7 +645,7 @@ describe('two secrets while one takes the other’s place', () => {
 })
 
 describe('the work that an assertion makes', () => {
-  it('A26 is below 10 ms of CPU, were it tried against as many keys as are tried at all', async () => {
+  it('A26 an assertion is below 10 ms of CPU, were it tried against as many keys as are tried at all', async () => {
     const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 4096 })
     const large = publicKey.export({ format: 'jwk' })
     const keys = Array.from({ length: 20 }, (_, n) => ({ ...large, kid: `${n}` }))
@@ -679,7 +679,7 @@ describe('the work that an assertion makes', () => {
 })
 
 describe('a JWK set', () => {
-  it('7517-5 is of public keys of a size and kind that are safe', async () => {
+  it('7517-5 a JWK set is of public keys of a size and kind that are safe', async () => {
     const key = keyOf().jwk
     const rsa = keyOf('RS256').jwk
     expect(parseJwks({ keys: [key, rsa] }).keys).toHaveLength(2)

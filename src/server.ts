@@ -8,6 +8,7 @@ import type { Gateway } from './gateway/gateway.ts'
 import { exportGauges } from './gauges.ts'
 import { createGeneration } from './generation.ts'
 import { openListeners } from './listeners.ts'
+import { createLostConnections } from './lost-connections.ts'
 import { createMalformed } from './malformed.ts'
 import { createClientKeys } from './oauth/client-keys.ts'
 import { createThrottles } from './oauth/throttle.ts'
@@ -83,6 +84,7 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
     request: (req, res) => current.request(req, res),
     upgrade: (req, socket, head) => current.gateway.upgrade(req, socket, head),
     malformed: createMalformed((exchange) => current.observe(exchange)),
+    lost: createLostConnections(log),
     admin: createAdmin({
       metrics,
       api: async (req, path) => (await loadApi())(req, path),

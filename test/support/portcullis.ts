@@ -78,7 +78,7 @@ export const spawnPortcullis = async (
   await until(async () => {
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}:\n${output}`)
     return (await fetch(`${admin}/readyz`).catch(() => undefined))?.status === 200
-  })
+  }, 30)
   return {
     origin,
     port,

@@ -55,13 +55,14 @@ export const startPortcullis = async (
 /** Starts it as a process of its own, `portcullis start`, and waits until it is ready. */
 export const spawnPortcullis = async (
   yaml: string,
-  /** `files`: how many it may have open. */
-  options: { env?: Record<string, string>; files?: number } = {},
+  /** `files`: how many it may have open; `most`: as many as it is allowed to ask for. */
+  options: { env?: Record<string, string>; files?: number | 'most' } = {},
 ): Promise<Omit<Portcullis, 'server' | 'logged'> & { child: ChildProcess; output(): string }> => {
   const { folder, file, port, adminPort, origin } = await layOut(yaml)
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
   const command = [process.execPath, main, 'start', '--config', file]
-  const limited = options.files === undefined ? '' : `ulimit -n ${options.files}; `
+  const files = options.files === 'most' ? '"$(ulimit -Hn)"' : options.files
+  const limited = files === undefined ? '' : `ulimit -n ${files}; `
   const child = spawn('/bin/sh', ['-c', `${limited}exec "$@"`, 'sh', ...command], {
     env: { ...process.env, ORIGIN: origin, PORT: String(port), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

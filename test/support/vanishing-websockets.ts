@@ -99,7 +99,7 @@ const startPeers = (started: ChildProcess[], given: readonly string[]) => {
     await until(() => {
       if (child.exitCode) throw new Error(`the peers ended with ${child.exitCode}`)
       return pattern.test(text)
-    }, 120)
+    }, 400)
     return pattern.exec(text)?.[1]
   }
   return {

@@ -40,7 +40,7 @@ const upstream = (): void => {
 const openOne = (port: number, token: string): Promise<void> =>
   new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
-    socket.once('close', () => reject(new Error('it was closed')))
+    socket.on('error', reject).once('close', () => reject(new Error('it was closed')))
     socket.write(
       'GET /socket HTTP/1.1\r\nHost: gw\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
         `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ${token}\r\n\r\n`,

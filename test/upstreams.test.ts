@@ -635,7 +635,7 @@ routes:
   })
 })
 
-describe('upstreams in the configuration', () => {
+describe('P32 P33 upstreams in the configuration', () => {
   const { problemsOf, configOf } = configurations()
   const yaml = (upstream: string) =>
     BASE.replace(/upstreams:.*\n/, `upstreams: { a: ${upstream} }\n`)
@@ -650,6 +650,12 @@ describe('upstreams in the configuration', () => {
     [`{ targets: ['http://a'], eject: { pause: 5m } }`, /pause: must not be longer than longest/],
     [`{ targets: ['http://a'], eject: { longest: 500ms } }`, /longest: must not be shorter/],
     [`{ targets: ['http://a'], tls: { servername: 10.0.0.1 } }`, /must be a host name/],
+    // P32: names and addresses that two parsers read differently.
+    [`{ targets: ['http://0127.0.0.1:1'] }`, /must be written as http:\/\/87\.0\.0\.1:1/],
+    [`{ targets: ['http://0x7f.1'] }`, /must be written as http:\/\/127\.0\.0\.1/],
+    [`{ targets: ['https://\uff11\uff12\uff17.0.0.1'] }`, /must be a URL/],
+    [`{ targets: ['https://\uff45vil.example'] }`, /must be a URL/],
+    [`{ targets: ['http://u:p@a'] }`, /must not hold a user name/],
     [`{ targets: ['http://a'], inFlight: 0 }`, /inFlight: must be a whole number from 1/],
   ])('%s is refused', async (upstream, message) => {
     expect((await problemsOf(yaml(upstream))).join('\n')).toMatch(message)

@@ -34,7 +34,7 @@ export const vanish = async (count: number): Promise<Vanishing> => {
   const target = await upstream.port()
   const gateway = await spawnPortcullis(configuration(target), {
     env: {
-      NODE_OPTIONS: `--import=${new URL('./collecting-process.ts', import.meta.url).href}`,
+      NODE_OPTIONS: `--import=${new URL('./collecting-at-signal-process.ts', import.meta.url).href}`,
     },
     files: 'most',
   })
@@ -125,14 +125,14 @@ type Program = Awaited<ReturnType<typeof spawnPortcullis>>
 
 const filesOf = ({ child: { pid } }: Program): number => readdirSync(`/proc/${pid}/fd`).length
 
-/** The least of some looks, between which garbage is collected. */
+/** The least of some looks, before each of which garbage is collected. */
 const heldBy = async (gateway: Program): Promise<Held> => {
   const { pid } = gateway.child
   const heaps: number[] = []
-  await until(
-    async () => heaps.push(await metric(gateway, /^nodejs_heap_size_used_bytes (\S+)$/m)) >= 8,
-    60,
-  )
+  for (let look = 0; look < 4; look++) {
+    gateway.child.kill('SIGUSR2')
+    heaps.push(await metric(gateway, /^nodejs_heap_size_used_bytes (\S+)$/m))
+  }
   const status = readFileSync(`/proc/${pid}/status`, 'latin1')
   return {
     files: filesOf(gateway),

@@ -7,7 +7,7 @@ const MIB = 2 ** 20
 describe('R-12 WebSockets whose clients vanish', () => {
   // `npm run chaos` does the same with five thousand.
   it(`of ${COUNT} one half is stopped: it is given up, the other stays, and files and memory are as before`, async () => {
-    const { held, stayed, ended } = await vanish(COUNT)
+    const { held, stayed, ended } = await vanish(COUNT, 10)
     expect(held.open.files - held.before.files).toBeGreaterThanOrEqual(2 * COUNT - 10)
     expect(stayed).toBe(COUNT / 2)
     expect(held.half.files - held.before.files).toBeLessThanOrEqual(COUNT + 10)

@@ -25,14 +25,15 @@ export type Vanishing = {
 /**
  * Opens `count` WebSockets, each with a token, through a gateway of its own; stops the process of one half of the clients
  * (SIGSTOP: their machine still acknowledges, they never speak again), waits until the gateway has given those up after an
- * idle limit of three seconds, then has the other half leave.
+ * `idle` limit of so many seconds, then has the other half leave.
  */
-export const vanish = async (count: number): Promise<Vanishing> => {
+export const vanish = async (count: number, idle: number): Promise<Vanishing> => {
+  const often = String(idle / 4)
   const started: ChildProcess[] = []
   const peers = (...given: string[]) => startPeers(started, given)
   const upstream = peers('upstream')
   const target = await upstream.port()
-  const gateway = await spawnPortcullis(configuration(target), {
+  const gateway = await spawnPortcullis(configuration(target, idle), {
     env: {
       NODE_OPTIONS: `--import=${new URL('./collecting-at-signal-process.ts', import.meta.url).href}`,
     },
@@ -40,15 +41,15 @@ export const vanish = async (count: number): Promise<Vanishing> => {
   })
   try {
     const token = await issue(gateway.origin)
-    const some = peers('clients', String(gateway.port), '200', token)
+    const some = peers('clients', String(gateway.port), '200', token, often)
     await some.all()
     some.child.kill('SIGKILL')
     await until(() => upstream.open() === 0, 60)
     const held = () => heldBy(gateway)
     const before = await held()
     const half = String(Math.floor(count / 2))
-    const vanishing = peers('clients', String(gateway.port), half, token)
-    const staying = peers('clients', String(gateway.port), half, token)
+    const vanishing = peers('clients', String(gateway.port), half, token, often)
+    const staying = peers('clients', String(gateway.port), half, token, often)
     await Promise.all([vanishing.all(), staying.all()])
     const open = await held()
     const began = performance.now()
@@ -74,11 +75,11 @@ export const vanish = async (count: number): Promise<Vanishing> => {
 /** Files that come and go: whoever asks for the metrics. */
 const SLACK = 8
 
-const configuration = (port: number) => `
+const configuration = (port: number, idle: number) => `
 log: { access: false }
 scopes: { orders.read: See }
 upstreams: { orders: { targets: ['http://127.0.0.1:${port}'], connections: 16384, timeout: { response: 60s, connect: 30s } } }
-routes: [{ path: /socket, upstream: orders, scope: orders.read, websocket: { idle: 3s } }]
+routes: [{ path: /socket, upstream: orders, scope: orders.read, websocket: { idle: ${idle}s } }]
 clients:
   - { client_id: robot, client_secret: a secret of robots, grant_types: [client_credentials], scope: orders.read }
 `

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 // A crowd of WebSocket peers of bytes, in a process of its own that can be stopped.
 // `upstream`: listens, agrees to every handshake, says its port and then how many are open, a line each time that changes.
-// `clients PORT COUNT TOKEN`: opens so many, a few at a time, and has each send a frame twice a second.
+// `clients PORT COUNT TOKEN SECONDS`: opens so many, a few at a time, and has each send a frame so often.
 
 const [role = '', ...given] = process.argv.slice(2)
 const open = new Set<Socket>()
@@ -37,7 +37,7 @@ const upstream = (): void => {
 }
 
 /** Resolves once it is agreed to. */
-const openOne = (port: number, token: string): Promise<void> =>
+const openOne = (port: number, token: string, seconds: number): Promise<void> =>
   new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
     socket.on('error', reject).once('close', () => reject(new Error('it was closed')))
@@ -51,7 +51,7 @@ const openOne = (port: number, token: string): Promise<void> =>
         return
       }
       keep(socket)
-      const timer = setInterval(() => socket.write(PING), 500)
+      const timer = setInterval(() => socket.write(PING), seconds * 1000)
       socket.once('close', () => clearInterval(timer))
       resolve()
     })
@@ -60,12 +60,17 @@ const openOne = (port: number, token: string): Promise<void> =>
 /** Masked, empty. */
 const PING = Buffer.from([0x89, 0x80, 1, 2, 3, 4])
 
-const clients = async (port: number, count: number, token: string): Promise<void> => {
+const clients = async (
+  port: number,
+  count: number,
+  token: string,
+  seconds: number,
+): Promise<void> => {
   let left = count
   const worker = async () => {
     while (left > 0) {
       left -= 1
-      await openOne(port, token)
+      await openOne(port, token, seconds)
     }
   }
   await Promise.all(Array.from({ length: 50 }, worker))
@@ -75,4 +80,4 @@ const clients = async (port: number, count: number, token: string): Promise<void
 }
 
 if (role === 'upstream') upstream()
-else await clients(Number(given[0]), Number(given[1]), given[2] ?? '')
+else await clients(Number(given[0]), Number(given[1]), given[2] ?? '', Number(given[3]))

@@ -18,8 +18,8 @@ const GOOD_RATE = 1_000
 const FLOOD_RATE = 5_000
 const HALF_LOAD: Aim = { sign: '<=', wanted: 1.5 }
 const FLOODED: Aim = { sign: '<', wanted: 2 }
-/** Values of the whole flood: `--full` is the million. */
-const FLOOD = process.argv.includes('--full') ? 1_000_000 : 100_000
+/** Values of the whole flood with `--full`; without it lasts `SECONDS` a round. */
+const FLOOD = process.argv.includes('--full') ? 1_000_000 : undefined
 
 const main = async (): Promise<void> => {
   const upstream = await startUpstream()
@@ -77,7 +77,7 @@ const halfLoad = async (ours: Measured, bare: Measured, rate: number): Promise<v
 
 const flood = async (ours: Measured, elsewhere: number, rate: number): Promise<void> => {
   const tokens = await tokensFrom(new URL(ours.url).origin, GOOD)
-  const seconds = FLOOD / rate / ROUNDS
+  const seconds = FLOOD === undefined ? SECONDS : FLOOD / rate / ROUNDS
   const good = { ...taskOf(ours), tokens, rate: Math.min(GOOD_RATE, Math.floor(rate / 3)), seconds }
   const bad = { ...taskOf(ours), tokens: [], rate, seconds }
   await send(good)
@@ -92,7 +92,9 @@ const flood = async (ours: Measured, elsewhere: number, rate: number): Promise<v
       statuses[status] = (statuses[status] ?? 0) + count
   }
   const [calm, flooded] = [medianOf(results.calm), medianOf(results.flooded)]
-  console.log(`${FLOOD} unknown values at ${rate}/s, answered ${JSON.stringify(statuses)}`)
+  console.log(
+    `${Math.floor(seconds * rate) * ROUNDS} unknown values at ${rate}/s, answered ${JSON.stringify(statuses)}`,
+  )
   console.log(`p99 of ${GOOD} good tokens: ${flooded.toFixed(2)} ms, without ${calm.toFixed(2)} ms`)
   console.log(`  ratio ${(flooded / calm).toFixed(2)}  ${verdict(flooded / calm, FLOODED)}`)
 }

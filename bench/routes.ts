@@ -10,8 +10,8 @@ import { type Aim, median, verdict } from './aim.ts'
 
 const FEW = 10
 const MANY = 10_000
-const ROUNDS = 41
-const LOOKUPS = 50_000
+const ROUNDS = 21
+const LOOKUPS = 20_000
 /** What many may cost more than few. */
 const AIM: Aim = { sign: '<=', wanted: 1.2 }
 

@@ -155,7 +155,8 @@ describe('A21 what was counted survives a reload', () => {
   it('while its limit stays the same', async () => {
     const throttles = createThrottles()
     const pushedRequests = { ...limit, total: 5 }
-    const devices = { userCodes: limit, deviceCodes: pushedRequests }
+    const created = { deviceCodes: pushedRequests, registrations: pushedRequests }
+    const devices = { userCodes: limit, ...created }
     const before = throttles({
       ...{ passwords: limit, clientSecrets: limit, pushedRequests, ...devices },
     })

@@ -19,7 +19,7 @@ export const registrationTokens = setting(
 )
 
 export const registrationPolicy = object(
-  'What clients that register themselves may be at most. A change holds for those that did already: what they may no longer have is refused from then on.',
+  'What clients that register themselves may be at most. Scopes and grant types that are taken out here are refused to those that did already, too.',
   {
     scope: optional(
       scopeOf('Scopes that they may ask for, separated by spaces. Omitted: every scope.'),

@@ -89,6 +89,7 @@ export type Throttles = {
   readonly userCodes: Throttle
   readonly userCodesFrom: Throttle
   readonly deviceCodes: Allowance
+  readonly registrations: Allowance
 }
 
 /**
@@ -97,14 +98,18 @@ export type Throttles = {
 export const createThrottles = (): ((limits: ThrottleLimits) => Throttles) => {
   const throttle = keeping(createThrottle)
   const allowance = keeping(createAllowance)
-  return ({ passwords, clientSecrets, pushedRequests, userCodes, deviceCodes }) => ({
+  return (limits) => {
+    const { passwords, clientSecrets, pushedRequests, userCodes, deviceCodes } = limits
+    return {
     passwords: throttle('passwords', passwords),
     clientSecrets: throttle('clientSecrets', clientSecrets),
     pushedRequests: allowance('pushedRequests', pushedRequests),
     userCodes: throttle('userCodes', userCodes),
     userCodesFrom: throttle('userCodesFrom', { ...userCodes, points: 10 * userCodes.points }),
     deviceCodes: allowance('deviceCodes', deviceCodes),
-  })
+    registrations: allowance('registrations', limits.registrations),
+  }
+  }
 }
 
 const keeping = <L extends Limit, Kept>(create: (limit: L) => Kept) => {
@@ -121,7 +126,7 @@ const keeping = <L extends Limit, Kept>(create: (limit: L) => Kept) => {
 
 type ThrottleLimits = Pick<
   Config['limits'],
-  'passwords' | 'clientSecrets' | 'pushedRequests' | 'userCodes' | 'deviceCodes'
+  'passwords' | 'clientSecrets' | 'pushedRequests' | 'userCodes' | 'deviceCodes' | 'registrations'
 >
 
 /** Names that strangers make up are without number; in 4096 groups they are not. */

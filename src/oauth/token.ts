@@ -32,5 +32,6 @@ export const issueToken =
       throw unauthorizedClient('this client may not use this grant type')
     }
     const issued = await grant({ client, parameters, caller }, room)
+    await room.stores.clients.used(client)
     answerTokens(ctx, issued, parameters.get('format'), room)
   }

@@ -8,6 +8,7 @@ import {
   clientKey,
   type FileClient,
   type FileClients,
+  type Policy,
   type StoredClient,
 } from './clients.ts'
 import { endMessage } from './ended.ts'
@@ -78,7 +79,7 @@ type RegistryDeps = {
   readonly log: Log
   readonly standings: Standings
   readonly clients: Pick<FileClients, 'ofFile'>
-  readonly registeredScope: () => string | undefined
+  readonly policy: () => Policy
   /** Seconds that one that registered itself stays, before its first use and after its last; `grant`: the longest life of a grant. */
   readonly lives: () => { readonly unused: number; readonly idle: number; readonly grant: number }
   /** Takes what was given to a client out of the store; late, if the store does not answer. */
@@ -103,7 +104,7 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
 
   const knownStored = (row: string, used: string | undefined): KnownClient => {
     const stored: StoredClient = JSON.parse(row)
-    const client = asClient(stored, { now: clock(), scope: deps.registeredScope() })
+    const client = asClient(stored, clock(), deps.policy())
     const disabled = standings.known(stored)
     return {
       client,

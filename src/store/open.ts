@@ -69,9 +69,9 @@ export const openStores = async (
   const { terms, standings } = await knownNames({ store, secrets, clock })
   const over = terms.replace(config)
   const tokenLife = () => longestTokenLife(config)
-  const registeredScope = () => config.registrationPolicy.scope
+  const policy = () => config.registrationPolicy
   const clients = createClients({
-    ...{ store, clock, standings, registeredScope },
+    ...{ store, clock, standings, policy },
     settings: config.clients,
   })
   const accounts = createAccounts(config.accounts)
@@ -116,7 +116,7 @@ export const openStores = async (
     ])
   }
   const registry = createClientRegistry({
-    ...{ store, secrets, clock, log, standings, clients, registeredScope },
+    ...{ store, secrets, clock, log, standings, clients, policy },
     endAll: endAllOfClient,
     lives: () => ({ ...config.registrationPolicy, grant: longestGrantLife(config) }),
   })

@@ -82,8 +82,11 @@ type RegistryDeps = {
   readonly policy: () => Policy
   /** Seconds that one that registered itself stays, before its first use and after its last; `grant`: the longest life of a grant. */
   readonly lives: () => { readonly unused: number; readonly idle: number; readonly grant: number }
-  /** Takes what was given to a client out of the store; late, if the store does not answer. */
-  readonly endAll: (client_id: string, reason: string) => Promise<void>
+  /**
+   * Takes out of the store what was given to a client (`over`: so far as its term is over, since its name may be given
+   * again); late, if the store does not answer.
+   */
+  readonly endAll: (client_id: string, reason: string, which: 'all' | 'over') => Promise<void>
 }
 
 export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
@@ -216,14 +219,14 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
       await store.batch(deletes, [endMessage({ client_id })])
       if (source === 'registered') registered.add(-1)
       log.audit('client.removed', { client_id, source, reason, ...by })
-      await deps.endAll(client_id, reason)
+      await deps.endAll(client_id, reason, source === 'registered' ? 'all' : 'over')
       return true
     },
     async disable(client_id, reason, by = {}) {
       if ((await read(client_id)) === undefined) return false
       if (!(await standings.disable({ client_id }, reason))) return false
       log.audit('client.disabled', { client_id, reason, ...by })
-      await deps.endAll(client_id, `client disabled: ${reason}`)
+      await deps.endAll(client_id, `client disabled: ${reason}`, 'over')
       return true
     },
     async enable(client_id, by = {}) {

@@ -107,11 +107,11 @@ export const openStores = async (
   })
   void settle(over)
 
-  // Late, where the store does not answer; what is given since is left alone.
-  const endAllOfClient = (client_id: string, reason: string): Promise<void> => {
-    const isOver = (given: Grant | Consent) => given.term !== terms.of(given.client_id, given.sub)
+  const endAllOfClient = (client_id: string, reason: string, which: 'all' | 'over') => {
+    const isOver = (given: Grant | Consent) =>
+      which === 'all' || given.term !== terms.of(given.client_id, given.sub)
     return chores.finish([
-      () => grants.endAllOfClient(client_id, reason, isOver),
+      () => grants.endAllOfClient(client_id, reason, which === 'all' ? undefined : isOver),
       () => consents.removeAllOfClient(client_id, isOver),
     ])
   }

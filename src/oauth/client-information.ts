@@ -17,6 +17,7 @@ export const answerClient = (
   const scope = stored.scope ?? all
   answerJson(ctx, {
     ...told,
+    token_endpoint_auth_method: stored.token_endpoint_auth_method ?? 'client_secret_basic',
     client_id_issued_at: created,
     ...(shown.secret !== undefined && {
       client_secret: shown.secret,

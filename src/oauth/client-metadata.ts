@@ -12,9 +12,7 @@ import { DEVICE_CODE } from './grants/device-code.ts'
 export type ClientMetadata = Omit<
   StoredClient,
   'client_id' | 'source' | 'created' | 'secrets' | 'access_digest'
-> & { readonly token_endpoint_auth_method: Method }
-
-type Method = (typeof METHODS)[number]
+>
 
 /** The members of a document; null and '' stand for what was left out (RFC 7592 §2.2). */
 type Document = ReadonlyMap<string, unknown>
@@ -30,15 +28,16 @@ export const readClientMetadata = (
 ): ClientMetadata => {
   const members = membersOf(document)
   refuseSoftwareStatement(members)
-  const token_endpoint_auth_method = oneOf(members, 'token_endpoint_auth_method', METHODS)
-  const grant_types = readGrantTypes(members, token_endpoint_auth_method ?? DEFAULT, policy)
+  const method = oneOf(members, 'token_endpoint_auth_method', METHODS)
+  const grant_types = readGrantTypes(members, method, policy)
   const redirect_uris = readRedirectUris(members, grant_types, policy)
   return {
     redirect_uris,
     grant_types,
-    token_endpoint_auth_method: token_endpoint_auth_method ?? DEFAULT,
+    // Who leaves it out is told the default, and may send its secret in the body as well: so libraries do.
+    ...(method !== undefined && { token_endpoint_auth_method: method }),
     ...readScope(members, policy, scopes),
-    ...(token_endpoint_auth_method === 'private_key_jwt' && readKeys(members)),
+    ...(method === 'private_key_jwt' && readKeys(members)),
     ...readDescription(members),
     ...(readFlag(members, PUSHED) && { [PUSHED]: true }),
     require_pkce: true,
@@ -69,7 +68,7 @@ const refuseSoftwareStatement = (members: Document): void => {
 /** RFC 7591 §2.1: grant types and response types go together. */
 const readGrantTypes = (
   members: Document,
-  method: Method,
+  method: string | undefined,
   policy: RegistrationPolicy,
 ): readonly string[] => {
   const grant_types = textsOf(members, 'grant_types') ?? ['authorization_code']
@@ -234,8 +233,6 @@ const judged = <T>(name: string, judge: () => T): T => {
   }
 }
 
-/** RFC 7591 §2 */
-const DEFAULT = 'client_secret_basic'
 const METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 const PAGES = ['client_uri', 'logo_uri', 'tos_uri', 'policy_uri'] as const
 const WORDS = ['client_name', 'software_id', 'software_version'] as const

@@ -6,7 +6,7 @@ import { answerClient } from './client-information.ts'
 import type { ClientMetadata } from './client-metadata.ts'
 import { callerOf, type DocumentHandler } from './endpoint.ts'
 import { invalidRequest, OAuthError, temporarilyUnavailable } from './errors.ts'
-import { acceptedMetadata, secretFor } from './registration.ts'
+import { acceptedMetadata, hasSecret } from './registration.ts'
 import { bearerOf, missingToken, wrongToken } from './registration-access.ts'
 import type { Room } from './room.ts'
 
@@ -85,22 +85,21 @@ const checkIdentity = (document: unknown, client: StoredClient, { clock }: Room)
 }
 
 /** A client that goes over to secrets gets one; one that leaves them loses its own. */
-const replaced = (client: StoredClient, metadata: ClientMetadata, room: Room) => {
-  const { client_id, source, created, access_digest, secrets } = client
-  const secret = secrets.length === 0 ? secretFor(metadata, room) : undefined
+const replaced = (client: StoredClient, metadata: ClientMetadata, { stores }: Room) => {
+  const { client_id, source, created, access_digest } = client
+  const keeps = hasSecret(metadata)
+  const secret =
+    keeps && client.secrets.length === 0 ? stores.secrets.mint('client-secret') : undefined
+  const secretsOf = (now: StoredClient) =>
+    secret === undefined ? now.secrets : [{ digest: digest(secret) }]
   const changed = (now: StoredClient): StoredClient => ({
     ...{ client_id, source, created, ...metadata },
     ...(access_digest !== undefined && { access_digest }),
-    secrets: SECRET.test(metadata.token_endpoint_auth_method)
-      ? secret === undefined
-        ? now.secrets
-        : [{ digest: digest(secret) }]
-      : [],
+    secrets: keeps ? secretsOf(now) : [],
   })
   return { secret, changed }
 }
 
-const SECRET = /^client_secret_/
 const LONGEST_ID = 64
 const OURS = [
   'registration_access_token',

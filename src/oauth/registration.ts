@@ -20,7 +20,7 @@ export const register =
     const metadata = await acceptedMetadata(await read(), room)
     await count()
     await checkRoom(room)
-    const secret = secretFor(metadata, room)
+    const secret = hasSecret(metadata) ? stores.secrets.mint('client-secret') : undefined
     const access = stores.secrets.mint('registration')
     const client: StoredClient = {
       client_id: stores.secrets.id(),
@@ -48,13 +48,9 @@ export const acceptedMetadata = async (
   return metadata
 }
 
-export const secretFor = (
-  { token_endpoint_auth_method: method }: ClientMetadata,
-  { stores }: Pick<Room, 'stores'>,
-): string | undefined =>
-  method === 'client_secret_basic' || method === 'client_secret_post'
-    ? stores.secrets.mint('client-secret')
-    : undefined
+/** RFC 7591 §2: who says nothing of it authenticates by a secret. */
+export const hasSecret = ({ token_endpoint_auth_method: method }: ClientMetadata): boolean =>
+  method !== 'none' && method !== 'private_key_jwt'
 
 const checkRoom = async ({ stores, config }: Room): Promise<void> => {
   if (await stores.clients.hasRoom(config.limits.registeredClients)) return

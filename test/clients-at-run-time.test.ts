@@ -21,7 +21,9 @@ const folders: { remove(): void }[] = []
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((stores) => stores.close()))
 })
-afterAll(() => folders.forEach((folder) => folder.remove()))
+afterAll(() => {
+  for (const folder of folders) folder.remove()
+})
 
 const config = { ...storeConfig(), registrationPolicy: REGISTRATION_POLICY }
 const open = async (settings = config, clock = systemClock, log = silentLog) => {

@@ -5,8 +5,8 @@ import {
   type Settings,
   startAuthorizationServer,
 } from './support/authorization-server.ts'
-import { type MovableClock, movableClock, REGISTRATION_POLICY } from './support/stores.ts'
 import { post, registered } from './support/registration.ts'
+import { type MovableClock, movableClock, REGISTRATION_POLICY } from './support/stores.ts'
 
 const WEB = { redirect_uris: ['https://client.example/cb'] }
 const NATIVE = { redirect_uris: ['http://127.0.0.1/cb'], token_endpoint_auth_method: 'none' }
@@ -146,13 +146,15 @@ describe('what is answered', () => {
   })
 
   it('7591-01 only digests are stored', async () => {
-    const { client_id, client_secret = '', registration_access_token } = await registered(
-      open.origin,
-      WEB,
-    )
+    const {
+      client_id,
+      client_secret = '',
+      registration_access_token,
+    } = await registered(open.origin, WEB)
     const row = await open.stores.store.get(`client:${client_id}`)
     expect(row).toContain(client_id)
-    for (const secret of [client_secret, registration_access_token]) expect(row).not.toContain(secret)
+    for (const secret of [client_secret, registration_access_token])
+      expect(row).not.toContain(secret)
   })
 
   it('§3.2.1 null and the empty text stand for what was left out', async () => {
@@ -291,7 +293,10 @@ describe('what a client may not have', () => {
     const signing = { ...WEB, token_endpoint_auth_method: 'private_key_jwt' }
     for (const jwks_uri of ['http://client.example/jwks', 'file:///jwks'])
       await refused({ ...signing, jwks_uri }, 'invalid_client_metadata')
-    const { status, body } = await post(open.origin, { ...signing, jwks_uri: 'https://127.0.0.1:1/' })
+    const { status, body } = await post(open.origin, {
+      ...signing,
+      jwks_uri: 'https://127.0.0.1:1/',
+    })
     expect([status, body?.client_secret]).toEqual([201, undefined])
   })
 
@@ -354,7 +359,8 @@ describe('the policy', () => {
   it('7591-03 scopes beyond it are left out, and what remains is told', async () => {
     const registrationPolicy = { ...REGISTRATION_POLICY, scope: 'orders.read' }
     const { origin, stores } = await start({ registration: 'open', registrationPolicy })
-    const scope = async (given?: string) => (await post(origin, { ...WEB, scope: given })).body?.scope
+    const scope = async (given?: string) =>
+      (await post(origin, { ...WEB, scope: given })).body?.scope
     expect(await scope('orders.read orders.write openid')).toBe('orders.read')
     expect(await scope()).toBe('orders.read')
     const { client_id } = await registered(origin, WEB)
@@ -367,7 +373,11 @@ describe('the policy', () => {
     const registrationPolicy = { ...REGISTRATION_POLICY, redirectHosts }
     const { origin } = await start({ registration: 'open', registrationPolicy })
     const status = async (uri: string) => (await post(origin, { redirect_uris: [uri] })).status
-    for (const uri of ['https://client.example/cb', 'https://a.b.apps.example/', 'http://localhost/'])
+    for (const uri of [
+      'https://client.example/cb',
+      'https://a.b.apps.example/',
+      'http://localhost/',
+    ])
       expect([uri, await status(uri)]).toEqual([uri, 201])
     for (const uri of ['https://apps.example/', 'https://evilapps.example/', 'https://x.example/'])
       expect([uri, await status(uri)]).toEqual([uri, 400])

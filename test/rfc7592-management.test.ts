@@ -55,7 +55,10 @@ describe('RFC 7592', () => {
   })
 
   it('7592-01 the token is bound to its client: 401 for any other, and for none', async () => {
-    const [own, other] = [await registered(server.origin, WEB), await registered(server.origin, WEB)]
+    const [own, other] = [
+      await registered(server.origin, WEB),
+      await registered(server.origin, WEB),
+    ]
     for (const method of ['GET', 'PUT', 'DELETE'] as const) {
       const { registration_access_token } = other
       const foreign = await manage(method, { ...own, registration_access_token })
@@ -138,7 +141,11 @@ describe('RFC 7592', () => {
       { client_name: 'Web shop' },
     ])
       expect(await put(changes)).toEqual([400, 'invalid_client_metadata'])
-    await manage('PUT', own, document(own, { introspect: true, source: 'file', tokens: { grant: 1 } }))
+    await manage(
+      'PUT',
+      own,
+      document(own, { introspect: true, source: 'file', tokens: { grant: 1 } }),
+    )
     expect(await server.stores.clients.find(own.client_id)).toMatchObject({
       ...{ source: 'registered', introspect: false, tokens: {}, scope: 'orders.read' },
     })
@@ -149,7 +156,8 @@ describe('RFC 7592', () => {
     const kept = await manage('PUT', own, document(own))
     expect(kept.body).not.toHaveProperty('client_secret')
     await authorize(clientOf(own))
-    const method = (token_endpoint_auth_method: string) => document(own, { token_endpoint_auth_method })
+    const method = (token_endpoint_auth_method: string) =>
+      document(own, { token_endpoint_auth_method })
     await manage('PUT', own, method('none'))
     expect((await server.stores.clients.find(own.client_id))?.secret_digests).toEqual([])
     const { body } = await manage('PUT', own, method('client_secret_post'))

@@ -1,4 +1,5 @@
 import { Wrong } from './problem.ts'
+import { isUnsafeScheme } from './redirect-uri.ts'
 import { GRANT_TYPES, scopeOf } from './schema-client.ts'
 import { list, object, optional, otherwise } from './section.ts'
 import { asText, choice, duration, setting, text } from './setting.ts'
@@ -68,6 +69,8 @@ function parseToken(value: unknown): string {
 }
 
 function parseScheme(given: string): string {
+  if (isUnsafeScheme(given))
+    throw new Wrong('must not be one that a browser could be made to act on')
   if (/^[a-z][a-z0-9+-]*$/.test(given) && given !== 'http' && given !== 'https') return given
   throw new Wrong('must be a scheme in lower case, without a colon, and neither http nor https')
 }

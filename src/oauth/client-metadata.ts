@@ -81,7 +81,7 @@ const readGrantTypes = (
   const byCode = grant_types.includes('authorization_code')
   if (!byCode && !grant_types.includes(DEVICE_CODE) && grant_types.includes('refresh_token'))
     throw invalidClientMetadata('refresh_token in grant_types needs authorization_code beside it')
-  if (response_types !== undefined && response_types.some((type) => type !== 'code'))
+  if (response_types?.some((type) => type !== 'code'))
     throw invalidClientMetadata('response_types must be of code')
   if (response_types !== undefined && response_types.length > 0 !== byCode)
     throw invalidClientMetadata('response_types and grant_types contradict each other')
@@ -177,8 +177,7 @@ const readDescription = (members: Document) => {
       }),
     ),
     ...(contacts && { contacts: contacts.map((one) => judged('contacts', () => legible(one))) }),
-    ...(application_type !== undefined &&
-      TYPES.includes(application_type) && { application_type }),
+    ...(application_type !== undefined && TYPES.includes(application_type) && { application_type }),
   }
 }
 
@@ -239,9 +238,9 @@ const WORDS = ['client_name', 'software_id', 'software_version'] as const
 const PUSHED = 'require_pushed_authorization_requests'
 const TYPES: readonly string[] = ['web', 'native']
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost'])
-// What looks like nothing besides what `displayed` refuses: fillers, blanks, variation selectors, what has no meaning yet.
-const INVISIBLE =
-  /[\p{Co}\p{Cn}\p{Cs}\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/u
+// What looks like nothing besides what `displayed` refuses: fillers, variation selectors, the empty Braille cell, and what
+// has no meaning yet.
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Co}\p{Cn}\p{Cs}\u2800]/u
 const MOST_URIS = 10
 const MOST_CONTACTS = 10
 const LONGEST_TEXT = 100

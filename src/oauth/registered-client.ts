@@ -80,8 +80,7 @@ const checkIdentity = (document: unknown, client: StoredClient, { clock }: Room)
   if (secret === undefined || secret === null) return
   const good = client.secrets.filter(({ until = Number.POSITIVE_INFINITY }) => until > clock())
   const matches = good.map((kept) => equal(kept.digest, digest(String(secret)))).includes(true)
-  if (!matches)
-    throw new OAuthError('invalid_request', 'client_secret is not that of the client')
+  if (!matches) throw new OAuthError('invalid_request', 'client_secret is not that of the client')
 }
 
 /** A client that goes over to secrets gets one; one that leaves them loses its own. */

@@ -101,14 +101,14 @@ export const createThrottles = (): ((limits: ThrottleLimits) => Throttles) => {
   return (limits) => {
     const { passwords, clientSecrets, pushedRequests, userCodes, deviceCodes } = limits
     return {
-    passwords: throttle('passwords', passwords),
-    clientSecrets: throttle('clientSecrets', clientSecrets),
-    pushedRequests: allowance('pushedRequests', pushedRequests),
-    userCodes: throttle('userCodes', userCodes),
-    userCodesFrom: throttle('userCodesFrom', { ...userCodes, points: 10 * userCodes.points }),
-    deviceCodes: allowance('deviceCodes', deviceCodes),
-    registrations: allowance('registrations', limits.registrations),
-  }
+      passwords: throttle('passwords', passwords),
+      clientSecrets: throttle('clientSecrets', clientSecrets),
+      pushedRequests: allowance('pushedRequests', pushedRequests),
+      userCodes: throttle('userCodes', userCodes),
+      userCodesFrom: throttle('userCodesFrom', { ...userCodes, points: 10 * userCodes.points }),
+      deviceCodes: allowance('deviceCodes', deviceCodes),
+      registrations: allowance('registrations', limits.registrations),
+    }
   }
 }
 

@@ -28,7 +28,7 @@ export type KnownClient = {
 }
 
 /** `conflict`: it is not at the version that was given, or others keep changing it. */
-export type Changed =
+type Changed =
   | { readonly outcome: 'changed'; readonly known: KnownClient }
   | { readonly outcome: 'conflict' | 'unknown' | 'of the file' }
 

@@ -9,7 +9,7 @@ import type { Store } from './store.ts'
  * Where a client comes from. `operator`: the admin API or the command line, trusted as much as the file; `registered`: it
  * told us of itself (RFC 7591), and nobody vouches for it.
  */
-export type ClientSource = 'file' | 'operator' | 'registered'
+type ClientSource = 'file' | 'operator' | 'registered'
 
 export type Client = Omit<ClientSettings, 'client_secret' | 'disabled'> &
   ClientDescription & {
@@ -21,7 +21,7 @@ export type Client = Omit<ClientSettings, 'client_secret' | 'disabled'> &
   }
 
 /** What a client says of itself (RFC 7591 §2), kept and given back, and of no consequence. */
-export type ClientDescription = {
+type ClientDescription = {
   readonly logo_uri?: string
   readonly tos_uri?: string
   readonly policy_uri?: string
@@ -40,7 +40,7 @@ export type StoredClient = Omit<Client, 'secret_digests' | 'source'> & {
 }
 
 /** SHA-256 of a secret, base64url. `until`: seconds; undefined: for good. */
-export type KeptSecret = { readonly digest: string; readonly until?: number }
+type KeptSecret = { readonly digest: string; readonly until?: number }
 
 /** What lets a client in: nothing is changed through it. */
 export type Clients = {

@@ -1,10 +1,13 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { digest } from '../src/store/secrets.ts'
 import {
   type RunningAuthorizationServer,
   type Settings,
   startAuthorizationServer,
 } from './support/authorization-server.ts'
+import { createClient } from './support/client.ts'
+import { createPerson, openBrowser } from './support/person.ts'
 import { post, registered } from './support/registration.ts'
 import { type MovableClock, movableClock, REGISTRATION_POLICY } from './support/stores.ts'
 
@@ -519,5 +522,38 @@ describe('7591-05 bounds', () => {
     expect(await stores.clients.find(client_id)).toBeUndefined()
     await stores.store.purge(1000)
     expect((await stores.store.list('clients')).rows).toEqual([])
+  })
+})
+
+describe('trust', () => {
+  const REDIRECT = 'https://client.example/cb'
+
+  it('A18 whoever registered itself is asked about each time, and one of an operator once', async () => {
+    const { origin, stores } = await start({ registration: 'open' })
+    const own = await registered(origin, { redirect_uris: [REDIRECT] })
+    const secrets = [{ digest: digest('payroll-secret') }]
+    await stores.clients.create({
+      ...{ client_id: 'payroll', redirect_uris: [REDIRECT], grant_types: ['authorization_code'] },
+      ...{ require_pkce: true, introspect: false, tokens: {} },
+      ...{ source: 'operator', created: 0, secrets },
+    })
+    const ada = createPerson('ada', 'ada-password')
+    const askedAgain = async (client_id: string, secret = '') => {
+      const client = createClient(origin, client_id, { secret, redirect_uri: REDIRECT })
+      const allowed = await client.redeem(await ada.authorize(client.authorizationUrl()))
+      expect(allowed.status).toBe(200)
+      const next = await ada.settle(await ada.browser.open(client.authorizationUrl().href))
+      return next.body.includes('name="decision"')
+    }
+    expect(await askedAgain(own.client_id, own.client_secret)).toBe(true)
+    expect(await askedAgain('payroll', 'payroll-secret')).toBe(false)
+  })
+
+  it('a person whose tool was forgotten is told to add it anew', async () => {
+    const page = await openBrowser().open(
+      `${open.origin}/oauth/authorize?client_id=AAAAAAAAAAAAAAAAAAAAAA&redirect_uri=${REDIRECT}`,
+    )
+    expect([page.status, page.location]).toEqual([400, undefined])
+    expect(page.body).toContain('add it anew')
   })
 })

@@ -476,6 +476,14 @@ describe('bodies', () => {
 })
 
 describe('7591-05 bounds', () => {
+  it('A35 so much of each: what is registered has at most 16 KiB', async () => {
+    const redirect_uris = (count: number) =>
+      Array.from({ length: count }, (_, n) => `https://c.example/${n}${'x'.repeat(2000)}`)
+    expect((await post(open.origin, { redirect_uris: redirect_uris(7) })).status).toBe(201)
+    const { status, body } = await post(open.origin, { redirect_uris: redirect_uris(9) })
+    expect([status, body?.error]).toEqual([400, 'invalid_client_metadata'])
+  })
+
   const limited = (limits: Settings['limits'], clock?: MovableClock) =>
     start({ registration: 'open', ...(limits && { limits }) }, clock)
 

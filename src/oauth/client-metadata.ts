@@ -30,9 +30,8 @@ export const readClientMetadata = (
   refuseSoftwareStatement(members)
   const method = oneOf(members, 'token_endpoint_auth_method', METHODS)
   const grant_types = readGrantTypes(members, method, policy)
-  const redirect_uris = readRedirectUris(members, grant_types, policy)
-  return {
-    redirect_uris,
+  return withinSize({
+    redirect_uris: readRedirectUris(members, grant_types, policy),
     grant_types,
     // Who leaves it out is told the default, and may send its secret in the body as well: so libraries do.
     ...(method !== undefined && { token_endpoint_auth_method: method }),
@@ -43,7 +42,13 @@ export const readClientMetadata = (
     require_pkce: true,
     introspect: false,
     tokens: {},
-  }
+  })
+}
+
+/** What is kept of strangers is bounded in number, and so each has to be in size. */
+const withinSize = (metadata: ClientMetadata): ClientMetadata => {
+  if (Buffer.byteLength(JSON.stringify(metadata)) <= LARGEST) return metadata
+  throw invalidClientMetadata(`what is registered must not be larger than ${LARGEST} bytes`)
 }
 
 const membersOf = (document: unknown): Document => {
@@ -241,6 +246,7 @@ const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost'
 // What looks like nothing besides what `displayed` refuses: fillers, variation selectors, the empty Braille cell, and what
 // has no meaning yet.
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Co}\p{Cn}\p{Cs}\u2800]/u
+const LARGEST = 16_384
 const MOST_URIS = 10
 const MOST_CONTACTS = 10
 const LONGEST_TEXT = 100

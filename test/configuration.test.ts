@@ -371,7 +371,7 @@ describe('what is unwise is a warning', () => {
       'registration by tokens that there are none of',
       `${ISSUER}registration: token\nregistrationTokens: ['']\n`,
       [
-        '2:15 registration: is token, and there are no registrationTokens: nobody can register a client',
+        '2:15 registration: is token, and there are no registrationTokens: nobody can register but with a token that an operator mints',
       ],
     ],
     [

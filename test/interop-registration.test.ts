@@ -185,6 +185,52 @@ describe('oauth4webapi registers itself and goes through a whole flow', () => {
   })
 })
 
+describe('registration: token', () => {
+  it('7591-02 oauth4webapi registers with an initial access token of the environment, and not without', async () => {
+    const closed = yaml(upstream.origin).replace('registration: open', '')
+    const settings = `registration: token\nregistrationTokens: ["\${REGISTRATION_TOKEN}"]\n`
+    const token = 'initial-access-token-of-a-team'
+    const env = { REGISTRATION_TOKEN: token }
+    const gated = await startPortcullis(`${closed}${settings}`, { env })
+    const issuer = new URL(gated.origin)
+    const found = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...LOOPBACK })
+    const as = await oauth.processDiscoveryResponse(issuer, found)
+    const register = async (initialAccessToken?: string) =>
+      oauth.processDynamicClientRegistrationResponse(
+        await oauth.dynamicClientRegistrationRequest(
+          as,
+          { redirect_uris: ['https://service.example/callback'] },
+          { ...LOOPBACK, ...(initialAccessToken !== undefined && { initialAccessToken }) },
+        ),
+      )
+    expect(await register(token)).toMatchObject({ client_secret: expect.any(String) })
+    const refused = oauth.WWWAuthenticateChallengeError
+    await expect(register('another-initial-access-token')).rejects.toBeInstanceOf(refused)
+    await expect(register()).rejects.toBeInstanceOf(refused)
+    await gated.stop()
+  })
+
+  it('§3 a reload opens and closes it, and who has registered stays', async () => {
+    const file = join(server.folder, 'portcullis.yaml')
+    const env = { ORIGIN: server.origin, PORT: String(server.port) }
+    const loaded = await loadConfiguration(file, env)
+    if ('problems' in loaded) throw new Error('the configuration changed')
+    const { client, authentication, as, tokens } = await flow(
+      { redirect_uris: ['https://service.example/callback'], grant_types: BOTH },
+      'https://service.example/callback',
+    )
+    await server.server.apply({ ...loaded.config, registration: 'closed' })
+    expect((await fetch(`${server.origin}/oauth/register`, { method: 'POST' })).status).toBe(404)
+    const refreshed = await oauth.refreshTokenGrantRequest(
+      ...([as, client, authentication, tokens.refresh_token ?? '', LOOPBACK] as const),
+    )
+    const next = await oauth.processRefreshTokenResponse(as, client, refreshed)
+    expect(await call(next.access_token)).toBe(200)
+    await server.server.apply(loaded.config)
+    expect((await post(server.origin, {})).status).toBe(400)
+  })
+})
+
 describe('openid-client', () => {
   it('7591-01 registers itself and goes through a whole flow', async () => {
     const redirect_uri = 'https://service.example/callback'

@@ -75,6 +75,33 @@ describe('who may register', () => {
     }
   })
 
+  it('7591-02 one that an operator minted is good for its time and its uses, and until it is withdrawn', async () => {
+    const clock = movableClock()
+    const { origin, stores, logged } = await start({ registration: 'token' }, clock)
+    const { registrationTokens } = stores
+    const status = async (token: string, document: object = WEB) =>
+      (await post(origin, document, { Authorization: `Bearer ${token}` })).status
+    const twice = await registrationTokens.mint({ note: 'a team', lifetime: 60, uses: 2 })
+    expect(twice.value).toMatch(/^pc_ia_/)
+    // What is refused is no use.
+    expect(await status(twice.value, {})).toBe(400)
+    const racing = await Promise.all([1, 2, 3, 4].map(() => status(twice.value)))
+    expect(racing.toSorted()).toEqual([201, 201, 401, 401])
+    expect(await status(twice.value)).toBe(401)
+    const often = await registrationTokens.mint({ note: 'another', lifetime: 60 })
+    expect((await registrationTokens.list()).tokens).toEqual([often.token])
+    expect([await status(often.value), await status(often.value)]).toEqual([201, 201])
+    const withdrawn = await registrationTokens.mint({ note: 'a third', lifetime: 60 })
+    expect(await registrationTokens.withdraw(withdrawn.token.id)).toBe(true)
+    expect(await registrationTokens.withdraw(withdrawn.token.id)).toBe(false)
+    expect(await status(withdrawn.value)).toBe(401)
+    clock.move(61)
+    expect(await status(often.value)).toBe(401)
+    for (const { value } of [twice, often, withdrawn]) {
+      expect(JSON.stringify(logged)).not.toContain(value)
+    }
+  })
+
   it('7591-02 guessing initial access tokens is throttled, by address', async () => {
     const { origin } = await start({
       registration: 'token',

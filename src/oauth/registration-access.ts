@@ -12,22 +12,38 @@ import { groupOf } from './throttle.ts'
 export const admit = async (
   req: IncomingMessage,
   caller: Caller,
-  { config, throttles, log }: Pick<Room, 'config' | 'throttles' | 'log'>,
+  room: Admission,
 ): Promise<() => Promise<void>> => {
+  const { config, throttles, log } = room
   const { registrations, clientSecrets } = throttles
   const { remote } = caller
   if (config.registration === 'open') return () => registrations.take(remote)
   const presented = bearerOf(req)
   if (presented === undefined) throw missingToken()
   await clientSecrets.check(GUESSES, remote)
+  const count = await byToken(presented, room)
+  if (count !== undefined) return count
+  log.audit('registration.refused', { ...caller })
+  await clientSecrets.failed(GUESSES, remote)
+  throw wrongToken()
+}
+
+type Admission = Pick<Room, 'config' | 'stores' | 'throttles' | 'log'>
+
+/** One of the file, or one that an operator minted, whose uses may be counted. Undefined: neither. */
+const byToken = async (
+  presented: string,
+  { config, stores, throttles: { registrations } }: Admission,
+): Promise<(() => Promise<void>) | undefined> => {
   // All are compared, so that the time tells nothing.
   const holder = config.registrationTokens.map((token) => equal(token, presented)).indexOf(true)
-  if (holder < 0) {
-    log.audit('registration.refused', { ...caller })
-    await clientSecrets.failed(GUESSES, remote)
-    throw wrongToken()
+  if (holder >= 0) return () => registrations.takeAs(`initial access token ${holder}`)
+  const minted = await stores.registrationTokens.find(presented)
+  if (minted === undefined) return undefined
+  return async () => {
+    await registrations.takeAs(`initial access token ${minted.id}`)
+    if (!(await stores.registrationTokens.spend(minted.id))) throw wrongToken()
   }
-  return () => registrations.takeAs(`initial access token ${holder}`)
 }
 
 /** The value of the one Authorization field, if it is a Bearer token. Throws `invalid_request` for two fields. */

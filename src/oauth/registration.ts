@@ -18,8 +18,8 @@ export const register =
     const caller = callerOf(ctx, room)
     const count = await admit(ctx.req, caller, room)
     const metadata = await acceptedMetadata(await read(), room)
-    await count()
     await checkRoom(room)
+    await count()
     const secret = hasSecret(metadata) ? stores.secrets.mint('client-secret') : undefined
     const access = stores.secrets.mint('registration')
     const client: StoredClient = {

@@ -19,6 +19,7 @@ import { createPasswords, type Passwords } from './passwords.ts'
 import { createPushedRequests, type PushedRequests } from './pushed-requests.ts'
 import { createTokenReader } from './read-token.ts'
 import { createRefreshTokens, type RefreshTokens } from './refresh-tokens.ts'
+import { createRegistrationTokens, type RegistrationTokens } from './registration-tokens.ts'
 import { createSecrets, randomSecret, type Secrets } from './secrets.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { openStandings, type Standings, withEpochs } from './standing.ts'
@@ -39,6 +40,7 @@ export type Stores = {
   readonly grants: Grants
   readonly assertions: Assertions
   readonly clients: Clients & ClientRegistry
+  readonly registrationTokens: RegistrationTokens
   readonly accounts: Accounts
   readonly sessions: Sessions
   readonly consents: Consents
@@ -125,6 +127,7 @@ export const openStores = async (
     ...{ store, secrets, tokens, grants, accounts, sessions, consents, audit },
     clients: { ...clients, ...registry },
     assertions: createAssertions({ store }),
+    registrationTokens: createRegistrationTokens({ store, secrets, clock, log }),
     pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
     codes: createCodes({ store, secrets, clock, terms, tokenLife }),
     deviceCodes: createDeviceCodes({ store, secrets, clock, terms, tokenLife }),

@@ -13,6 +13,7 @@ export type Purpose =
   | 'session'
   | 'browser'
   | 'client-secret'
+  | 'initial-access'
   | 'registration'
   | 'request'
   | 'csrf'
@@ -57,6 +58,7 @@ export type MintedPurpose =
   | 'session'
   | 'browser'
   | 'client-secret'
+  | 'initial-access'
   | 'registration'
 
 export type RefreshTokenParts = {
@@ -157,6 +159,7 @@ const PREFIX: Readonly<Record<MintedPurpose | 'refresh-token', string>> = {
   session: 'pc_se_',
   browser: 'pc_br_',
   'client-secret': 'pc_cs_',
+  'initial-access': 'pc_ia_',
   registration: 'pc_rg_',
 }
 

@@ -4,7 +4,7 @@ import { digest, type Secrets } from './secrets.ts'
 import { type Page, type Store, StoreUnavailable } from './store.ts'
 
 /** An initial access token (RFC 7591 §3) that an operator handed out while the program runs. */
-export type RegistrationToken = {
+type RegistrationToken = {
   /** SHA-256 of its value: what it is stored under. */
   readonly id: string
   /** For whom, in the words of the operator. */

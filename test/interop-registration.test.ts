@@ -41,7 +41,11 @@ const call = async (access_token: string) =>
   ).status
 
 /** From nothing but the address of the server to a call, as a tool that nobody configured does it. */
-const flow = async (metadata: Partial<oauth.Client>, redirect_uri: string) => {
+const flow = async (
+  metadata: Partial<oauth.Client>,
+  redirect_uri: string,
+  key?: oauth.PrivateKey,
+) => {
   const ada = createPerson('ada', 'ada-password')
   const issuer = new URL(server.origin)
   const found = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...LOOPBACK })
@@ -50,8 +54,9 @@ const flow = async (metadata: Partial<oauth.Client>, redirect_uri: string) => {
     await oauth.dynamicClientRegistrationRequest(as, metadata, LOOPBACK),
   )
   const { client_id, client_secret, token_endpoint_auth_method } = client
-  const authentication =
-    typeof client_secret !== 'string'
+  const authentication = key
+    ? oauth.PrivateKeyJwt(key)
+    : typeof client_secret !== 'string'
       ? oauth.None()
       : token_endpoint_auth_method === 'client_secret_post'
         ? oauth.ClientSecretPost(client_secret)
@@ -151,6 +156,19 @@ describe('oauth4webapi registers itself and goes through a whole flow', () => {
     )
     await oauth.processRevocationResponse(revoked)
     expect(await call(next.access_token)).toBe(401)
+  })
+
+  it('7591-01 a service that signs by a key that it registers', async () => {
+    const { publicKey, privateKey } = await oauth.generateKeyPair('ES256', { extractable: true })
+    const jwk = { ...(await crypto.subtle.exportKey('jwk', publicKey)), kid: 'first' }
+    const redirect_uri = 'https://service.example/callback'
+    const metadata: Partial<oauth.Client> = {
+      ...{ redirect_uris: [redirect_uri], token_endpoint_auth_method: 'private_key_jwt' },
+      jwks: { keys: [{ kty: 'EC', kid: 'first', crv: 'P-256', x: jwk.x ?? '', y: jwk.y ?? '' }] },
+    }
+    const { client, tokens } = await flow(metadata, redirect_uri, { key: privateKey, kid: 'first' })
+    expect(client.client_secret).toBeUndefined()
+    expect(await call(tokens.access_token)).toBe(200)
   })
 
   it('A18 the person is told since when it is known, and asked each time, secret or not', async () => {

@@ -18,6 +18,8 @@ export type Grant = {
   readonly sub: string
   readonly scope: readonly string[]
   readonly resource: readonly string[]
+  /** What the configuration had to say of its client and its person when it began. */
+  readonly values?: Readonly<Record<string, string>>
   readonly auth_time: number
   readonly created: number
   /** Absolute end, seconds since the epoch. */

@@ -110,4 +110,9 @@ const PROFILE = process.env.PROFILE
 const profiling = (name: string): readonly string[] =>
   PROFILE === undefined
     ? []
-    : ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`, `--cpu-prof-name=${name}.cpuprofile`]
+    : [
+        '--cpu-prof',
+        `--cpu-prof-dir=${PROFILE}`,
+        `--cpu-prof-name=${name}.cpuprofile`,
+        '--cpu-prof-interval=200',
+      ]

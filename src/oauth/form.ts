@@ -100,6 +100,7 @@ const strictText = (ctx: Koa.Context, { word }: BodyKind): string => {
   )
     return ''
   if (typeof body !== 'string') throw invalidRequest(`${word} could not be read`)
+  if (ASCII.test(body)) return body
   try {
     return UTF8.decode(Buffer.from(body, 'latin1'))
   } catch {
@@ -113,5 +114,7 @@ const closeAfterAnswer = (ctx: Koa.Context): void => {
   if (length > READ_AWAY) ctx.set('Connection', 'close')
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the bytes that are the same in latin1 and UTF-8
+const ASCII = /^[\u0000-\u007f]*$/
 const READ_AWAY = 1_048_576
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -100,6 +100,7 @@ const createSoon = (act: () => void): (() => void) => {
 /** Errors as `message (code)` with their causes: stacks only help at debug level, and never hold request data. */
 const plainErrors = (fields: LogFields | undefined): LogFields => {
   if (!fields) return {}
+  if (!Object.values(fields).some((value) => value instanceof Error)) return fields
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [
       name,

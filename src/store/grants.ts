@@ -148,7 +148,11 @@ export const grantRow = (grant: Grant, until: number) => ({
   key: grantKey(grant.id),
   value: JSON.stringify(grant),
   expires: until * 1000,
-  indexes: [`grants:client:${grant.client_id}`, `grants:account:${grant.sub}`],
+  // A client's own grant is nobody's: no account is named so.
+  indexes:
+    grant.sub === `client:${grant.client_id}`
+      ? [`grants:client:${grant.client_id}`]
+      : [`grants:client:${grant.client_id}`, `grants:account:${grant.sub}`],
 })
 
 /** A row outlives the last token that can still be made or used under it, never the grant. Seconds. */

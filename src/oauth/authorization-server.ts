@@ -64,16 +64,21 @@ export const createAuthorizationServer = (deps: {
   const form = createFormReader(rawBody)
   const document = createFormReader(rawBody, undefined, DOCUMENT)
   const router = new Router({ sensitive: true, strict: true })
+  // A path without parameters needs no pattern: the router would try each of them, for each token.
+  const direct = new Map<string, Koa.Middleware>()
   for (const endpoint of endpointTable(room)) {
-    router.all(literal(endpoint.path), answering(endpoint, room, form))
+    const answer = answering(endpoint, room, form)
+    router.all(literal(endpoint.path), answer as RouterMiddleware)
+    direct.set(endpoint.path, answer)
   }
   for (const endpoint of documentTable(room)) {
     const { path, parameter } = endpoint
     const pattern = parameter === undefined ? literal(path) : `${literal(path)}/:${parameter}`
     router.all(pattern, answeringDocuments(endpoint, room, document))
   }
+  const routed = router.routes() as Koa.Middleware
   return {
-    middleware: router.routes() as Koa.Middleware,
+    middleware: (ctx, next) => (direct.get(ctx.path) ?? routed)(ctx, next),
     async warm() {
       const counts = Object.values(room.throttles)
       await Promise.all([form.warm(), document.warm(), ...counts.map((one) => one.warm())])
@@ -173,7 +178,7 @@ const RAW_BODY = {
 const SCOPE = new Set(['scope'])
 
 /** One endpoint's requests, from the checks that all share to the one place where errors are rendered. */
-const answering = (endpoint: Endpoint, room: Room, form: FormReader): RouterMiddleware => {
+const answering = (endpoint: Endpoint, room: Room, form: FormReader): Koa.Middleware => {
   const allow = methodsOf(endpoint)
   return async (ctx) => {
     try {

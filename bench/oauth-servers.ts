@@ -104,15 +104,10 @@ const signedIn = async (port: number, { authorize }: Paths): Promise<string> => 
   return [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
 }
 
-/** A folder for CPU profiles, with `PROFILE=folder`. */
-const PROFILE = process.env.PROFILE
+const [, PROFILE] = /^--profile=(.+)$/.exec(process.argv.at(-1) ?? '') ?? []
 
-const profiling = (name: string): readonly string[] =>
-  PROFILE === undefined
-    ? []
-    : [
-        '--cpu-prof',
-        `--cpu-prof-dir=${PROFILE}`,
-        `--cpu-prof-name=${name}.cpuprofile`,
-        '--cpu-prof-interval=200',
-      ]
+const profiling = (name: string): readonly string[] => {
+  if (PROFILE === undefined) return []
+  const into = [`--cpu-prof-dir=${PROFILE}`, `--cpu-prof-name=${name}.cpuprofile`]
+  return ['--cpu-prof', '--cpu-prof-interval=200', ...into]
+}

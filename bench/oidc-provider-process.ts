@@ -46,5 +46,6 @@ createServer(async (req, res) => {
   await provider.interactionFinished(req, res, login)
 }).listen(Number(port), '127.0.0.1')
 
+process.once('SIGTERM', () => process.exit(0))
 await once(process, 'disconnect')
 process.exit(0)

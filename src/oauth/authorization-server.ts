@@ -23,6 +23,7 @@ import { metadataEndpoints } from './metadata.ts'
 import { type Parameters, parseParameters } from './parameters.ts'
 import { refusePlainHttp } from './plain-http.ts'
 import { pushRequest } from './pushed-request.ts'
+import { rawForm } from './raw-form.ts'
 import { removeRegistration, replaceRegistration, showRegistration } from './registered-client.ts'
 import { register } from './registration.ts'
 import { REPEATABLE } from './resource.ts'
@@ -61,13 +62,17 @@ export const createAuthorizationServer = (deps: {
     const { koaBody } = await import('koa-body')
     return koaBody({ ...RAW_BODY, textLimit: limits.formBody })
   }
-  const form = createFormReader(rawBody)
+  const forms = {
+    page: createFormReader(rawBody),
+    // Programs ask by the thousand, and reading their form with it costs as much as all that is done with it.
+    json: createFormReader(async () => rawForm(limits.formBody)),
+  }
   const document = createFormReader(rawBody, undefined, DOCUMENT)
   const router = new Router({ sensitive: true, strict: true })
   // A path without parameters needs no pattern: the router would try each of them, for each token.
   const direct = new Map<string, Koa.Middleware>()
   for (const endpoint of endpointTable(room)) {
-    const answer = answering(endpoint, room, form)
+    const answer = answering(endpoint, room, forms[endpoint.renders])
     router.all(literal(endpoint.path), answer as RouterMiddleware)
     direct.set(endpoint.path, answer)
   }
@@ -81,7 +86,8 @@ export const createAuthorizationServer = (deps: {
     middleware: (ctx, next) => (direct.get(ctx.path) ?? routed)(ctx, next),
     async warm() {
       const counts = Object.values(room.throttles)
-      await Promise.all([form.warm(), document.warm(), ...counts.map((one) => one.warm())])
+      const readers = [forms.page, forms.json, document]
+      await Promise.all([...readers, ...counts].map((one) => one.warm()))
     },
   }
 }

@@ -11,7 +11,7 @@ import { file } from './servers.ts'
 
 const ROUNDS = process.argv.includes('--quick') ? 2 : 7
 const SECONDS = 2
-const WARM_UP = 2
+const WARM_UP = 4
 
 const FLOWS: readonly Flow[] = ['client_credentials', 'refresh_token', 'authorization_code']
 

@@ -8,6 +8,11 @@ import type { PublicKey } from './jwks.ts'
 export type Config = {
   /** Absolute path of the file this came from. */
   readonly file: string
+  /** Where in it each client and each account stands, by client_id and by username; lines from 1. */
+  readonly lines: {
+    readonly clients: ReadonlyMap<string, number>
+    readonly accounts: ReadonlyMap<string, number>
+  }
   readonly issuer: string
   readonly listen: Listen
   readonly store: StoreLocation

@@ -98,10 +98,11 @@ const failures =
 
 const assets =
   (room: ConsoleRoom): Koa.Middleware =>
-  (ctx, next) => {
+  async (ctx, next) => {
     const asset = ctx.method === 'GET' ? room.assets.find(ctx.path) : undefined
     if (asset === undefined) return next()
     ctx.type = asset.type
     ctx.set('Cache-Control', 'public, max-age=31536000, immutable')
     ctx.body = asset.body
+    return undefined
   }

@@ -24,6 +24,8 @@ export type ConsoleRoom = Room & {
   ) => Promise<Account | undefined | { readonly wait: number }>
   /** What must not be overlooked, on every page. */
   readonly warnings: () => readonly string[]
+  /** Has something done when the console closes. */
+  readonly closing: (act: () => void) => void
 }
 
 /** A page: what it needs to know of who looks at it is in `ctx.state`. */
@@ -38,10 +40,14 @@ export type Console = {
 
 /** The console: pages on the admin listener, for accounts with an `admin` role (security.md A37). */
 export const createConsole = async (
-  given: Omit<ConsoleRoom, 'assets' | 'samples'> & { readonly exposition: () => Promise<string> },
+  given: Omit<ConsoleRoom, 'assets' | 'samples' | 'closing'> & {
+    readonly exposition: () => Promise<string>
+  },
 ): Promise<Console> => {
   const samples = createSamples(given)
-  const room: ConsoleRoom = { ...given, assets: createAssets(), samples }
+  const acts = [samples.close]
+  const closing = (act: () => void) => void acts.push(act)
+  const room: ConsoleRoom = { ...given, assets: createAssets(), samples, closing }
   const app = new Koa()
   app.on('error', (error: unknown, ctx?: Koa.Context) =>
     room.log.error('console.failed', { path: ctx?.path, error }),
@@ -55,7 +61,10 @@ export const createConsole = async (
   app.use(router.routes())
   app.use((ctx) => failurePage(ctx, room, 404))
   const callback = app.callback()
-  return { handle: (req, res) => void callback(req, res), close: samples.close }
+  return {
+    handle: (req, res) => void callback(req, res),
+    close: () => acts.forEach((act) => act()),
+  }
 }
 
 /** Headers of every answer; and no answer under a name that a stranger pointed at us. */

@@ -63,7 +63,9 @@ export const createConsole = async (
   const callback = app.callback()
   return {
     handle: (req, res) => void callback(req, res),
-    close: () => acts.forEach((act) => act()),
+    close() {
+      for (const act of acts) act()
+    },
   }
 }
 

@@ -43,8 +43,8 @@ const everyPage = (value: string): ReadonlyMap<string, string> =>
         signOut: value,
         problem: value,
         scopes: [
-          { name: value, words: value, checked: true, already: true, offered: true },
-          { name: value, words: value, checked: false, already: false, offered: false },
+          { name: value, words: value, checked: true, history: 'allowed', offered: true },
+          { name: value, words: value, checked: false, offered: false },
         ],
       }),
     ],
@@ -268,9 +268,9 @@ describe('everyone can read and use them', () => {
       client: { name: 'Acme', redirectHost: 'acme.example' },
       person: { name: 'Ada', username: 'ada' },
       scopes: [
-        { name: 'orders.read', words: 'See', checked: true, already: true, offered: true },
-        { name: 'orders.write', words: 'Change', checked: false, already: false, offered: true },
-        { name: 'admin', words: 'Everything', checked: true, already: false, offered: false },
+        { name: 'orders.read', words: 'See', checked: true, history: 'allowed', offered: true },
+        { name: 'orders.write', words: 'Change', checked: false, offered: true },
+        { name: 'admin', words: 'Everything', checked: true, offered: false },
       ],
     })
     expect(page).toContain('name="scope" value="orders.read" checked')

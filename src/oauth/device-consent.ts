@@ -2,6 +2,7 @@ import type Koa from 'koa'
 
 import { deviceAnsweredPage } from '../pages/device-answered.ts'
 import { deviceConsentPage } from '../pages/device-consent.ts'
+import { epochOf } from '../store/account-row.ts'
 import type { Client } from '../store/clients.ts'
 import type { DeviceCode } from '../store/device-codes.ts'
 import { type Begun, bindBrowser, checkBegun } from './browser-binding.ts'
@@ -11,6 +12,7 @@ import { bindForm, checkBinding, type FormBinding } from './form-binding.ts'
 import { DEVICE_CODE } from './grants/device-code.ts'
 import { lifetimesOf } from './lifetimes.ts'
 import type { Parameters } from './parameters.ts'
+import { findRemembered } from './remembered-consent.ts'
 import { endpointPath, type Room } from './room.ts'
 import { scopeBoxes, tickedScope } from './scope-boxes.ts'
 import type { Person } from './session.ts'
@@ -139,7 +141,7 @@ const allow = async (
   const grant = stores.grants.begin({
     ...{ client_id, sub, scope, resource: code.resource },
     ...storedValues(client, person.account),
-    ...{ auth_time: person.auth_time, created },
+    ...{ auth_time: person.auth_time, created, ...epochOf(person.account) },
     expires: created + lifetimesOf(client, config).grant,
   })
   if (!(await stores.deviceCodes.allow(code, grant))) throw answered()
@@ -156,8 +158,8 @@ const showForm = async (
   problem?: string,
 ): Promise<void> => {
   const { account } = person
-  const { config, stores, clock } = room
-  const former = await stores.consents.find(client.client_id, account.sub)
+  const { config, clock } = room
+  const former = await findRemembered(client, account, room)
   const ticked = problem === undefined
   ctx.status = ticked ? 200 : 400
   const page = deviceConsentPage({
@@ -172,7 +174,7 @@ const showForm = async (
     },
     person: { name: account.name ?? account.username, username: account.username },
     signOut: signInPath(ctx, 'device', `?user_code=${pending.user_code}`, room, true),
-    scopes: scopeBoxes(code, account, { former: former?.scope ?? [], ticked }, room),
+    scopes: scopeBoxes(code, account, { former, ticked }, room),
     ...(problem !== undefined && { problem }),
   })
   answerPage(ctx, 'self', page)

@@ -1,3 +1,4 @@
+import { type Account, isOfEpoch } from './account-row.ts'
 import type { Consent, Consents } from './consents.ts'
 import type { Grant, Grants } from './grants.ts'
 import type { Session, Sessions } from './sessions.ts'
@@ -6,6 +7,8 @@ import type { Ended } from './tokens.ts'
 
 type FormerDeps = {
   readonly terms: Terms
+  /** Whether the configuration has the account, and disables it. */
+  readonly isDisabled: (sub: string) => boolean
   readonly grants: Pick<Grants, 'endAllOfClient' | 'endAllOfAccount'>
   readonly sessions: Pick<Sessions, 'endAllOfAccount'>
   readonly consents: Pick<Consents, 'removeAllOfClient' | 'removeAllOfAccount'>
@@ -17,10 +20,10 @@ type FormerDeps = {
  */
 export const endFormer = (
   ended: Ended,
-  { terms, grants, sessions, consents }: FormerDeps,
+  { terms, isDisabled, grants, sessions, consents }: FormerDeps,
 ): readonly (() => Promise<unknown>)[] => {
   const { client_id, sub } = ended
-  const reason = terms.names(ended) ? 'another password' : 'removed from the configuration'
+  const reason = reasonOf(ended, { terms, isDisabled })
   const isOver = (given: Grant | Consent): boolean =>
     !terms.names(ended) || given.term !== terms.of(given.client_id, given.sub)
   const sessionIsOver = (session: Session): boolean =>
@@ -40,5 +43,28 @@ export const endFormer = (
           () => grants.endAllOfAccount(sub, reason, isOver),
           () => consents.removeAllOfAccount(sub, isOver),
         ]),
+  ]
+}
+
+const reasonOf = (
+  ended: Ended,
+  { terms, isDisabled }: Pick<FormerDeps, 'terms' | 'isDisabled'>,
+): string => {
+  if (terms.names(ended)) return 'another password'
+  const disabled = ended.sub !== undefined && isDisabled(ended.sub)
+  return disabled ? 'disabled in the configuration' : 'removed from the configuration'
+}
+
+/** The steps that take out of the store what was given to an account before the epoch that it is in. */
+export const endEarlier = (
+  account: Pick<Account, 'sub' | 'epoch'>,
+  reason: string,
+  { grants, sessions, consents }: Pick<FormerDeps, 'grants' | 'sessions' | 'consents'>,
+): readonly (() => Promise<unknown>)[] => {
+  const isEarlier = (given: { readonly epoch?: string }) => !isOfEpoch(given, account)
+  return [
+    () => sessions.endAllOfAccount(account.sub, isEarlier),
+    () => grants.endAllOfAccount(account.sub, reason, isEarlier),
+    () => consents.removeAllOfAccount(account.sub, isEarlier),
   ]
 }

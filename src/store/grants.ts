@@ -3,7 +3,7 @@ import type { Log } from '../telemetry/log.ts'
 import { endMessage } from './ended.ts'
 import { afterlife, type EndNote } from './gone.ts'
 import type { Secrets } from './secrets.ts'
-import type { Store, Write } from './store.ts'
+import type { Page, Store, Write } from './store.ts'
 import type { Terms } from './terms.ts'
 import type { Ended } from './tokens.ts'
 
@@ -29,6 +29,8 @@ export type Grant = {
   readonly refresh?: RefreshState
   /** The term of its client and its account: over when theirs is. */
   readonly term?: string
+  /** The epoch of its account: over when that is. */
+  readonly epoch?: string
 }
 
 export type RefreshState = {
@@ -52,6 +54,8 @@ export type Grants = {
   end(id: string, reason: string): Promise<void>
   /** When and why one ended, for as long as a token under it is remembered. */
   endOf(id: string): Promise<Pick<EndNote, 'at' | 'reason'> | undefined>
+  /** What a person gave that has not ended, in pages, oldest first. Those in it whose time is over are left out. */
+  ofAccount(sub: string, cursor?: string): Promise<{ grants: Grant[]; cursor: Page['cursor'] }>
   /** Ends every grant to a client, or those that `which` picks; resolves to how many. */
   endAllOfClient(client_id: string, reason: string, which?: Which): Promise<number>
   /** Ends every grant by a resource owner, or those that `which` picks; resolves to how many. */
@@ -72,6 +76,9 @@ type GrantDeps = {
 
 export const createGrants = (deps: GrantDeps): Grants => {
   const { store, clock, log, terms } = deps
+
+  const stands = ({ expires, term, client_id, sub }: Grant): boolean =>
+    expires > clock() && term === terms.of(client_id, sub)
 
   const endAll = async (index: string, ended: Ended, which: Which | undefined) => {
     let cursor: string | undefined
@@ -115,8 +122,12 @@ export const createGrants = (deps: GrantDeps): Grants => {
     async find(id) {
       const row = await store.get(grantKey(id))
       const grant: Grant | undefined = row === undefined ? undefined : JSON.parse(row)
-      if (grant === undefined || grant.expires <= clock()) return undefined
-      return grant.term === terms.of(grant.client_id, grant.sub) ? grant : undefined
+      return grant && stands(grant) ? grant : undefined
+    },
+    async ofAccount(sub, cursor) {
+      const page = await store.list(ofAccount(sub), { limit: 500, ...(cursor && { cursor }) })
+      const grants = page.rows.map(({ value }): Grant => JSON.parse(value)).filter(stands)
+      return { grants, cursor: page.cursor }
     },
     async end(id, reason) {
       const writes: readonly Write[] = [{ op: 'delete', key: grantKey(id) }, note(id, reason)]
@@ -128,12 +139,12 @@ export const createGrants = (deps: GrantDeps): Grants => {
       return row === undefined ? undefined : JSON.parse(row)
     },
     async endAllOfClient(client_id, reason, which) {
-      const count = await endAll(`grants:client:${client_id}`, { client_id }, which)
+      const count = await endAll(ofClient(client_id), { client_id }, which)
       log.audit('client.grants_ended', { client_id, reason, count })
       return count
     },
     async endAllOfAccount(sub, reason, which) {
-      const count = await endAll(`grants:account:${sub}`, { sub }, which)
+      const count = await endAll(ofAccount(sub), { sub }, which)
       log.audit('account.grants_ended', { sub, reason, count })
       return count
     },
@@ -141,6 +152,8 @@ export const createGrants = (deps: GrantDeps): Grants => {
 }
 
 export const grantKey = (id: string): string => `grant:${id}`
+const ofAccount = (sub: string): string => `grants:account:${sub}`
+const ofClient = (client_id: string): string => `grants:client:${client_id}`
 const endKey = (id: string): string => `grant-end:${id}`
 
 /** What is written of a grant, until `until` (seconds). The text is what a swap compares. */
@@ -151,8 +164,8 @@ export const grantRow = (grant: Grant, until: number) => ({
   // A client's own grant is nobody's: no account is named so.
   indexes:
     grant.sub === `client:${grant.client_id}`
-      ? [`grants:client:${grant.client_id}`]
-      : [`grants:client:${grant.client_id}`, `grants:account:${grant.sub}`],
+      ? [ofClient(grant.client_id)]
+      : [ofClient(grant.client_id), ofAccount(grant.sub)],
 })
 
 /** A row outlives the last token that can still be made or used under it, never the grant. Seconds. */

@@ -10,7 +10,7 @@ import { type Clients, createClients } from './clients.ts'
 import { type Codes, createCodes } from './codes.ts'
 import { type Consent, type Consents, createConsents } from './consents.ts'
 import { createDeviceCodes, type DeviceCodes } from './device-codes.ts'
-import { endFormer } from './former.ts'
+import { endEarlier, endFormer } from './former.ts'
 import { createGrants, type Grant, type Grants } from './grants.ts'
 import { keptSecret } from './kept-secret.ts'
 import { createLives, type Lives } from './lives.ts'
@@ -23,7 +23,7 @@ import { createRegistrationTokens, type RegistrationTokens } from './registratio
 import { createSecrets, randomSecret, type Secrets } from './secrets.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { openStandings, type Standings, withEpochs } from './standing.ts'
-import { MISSED, type Store, StoreRefused } from './store.ts'
+import { FORGET, MISSED, type Store, StoreRefused } from './store.ts'
 import { type FileTerms, NAMES, openTerms } from './terms.ts'
 import { type AccessTokens, createAccessTokens, type Ended } from './tokens.ts'
 
@@ -76,7 +76,11 @@ export const openStores = async (
     ...{ store, clock, standings, policy },
     settings: config.clients,
   })
-  const accounts = createAccounts(config.accounts)
+  const accounts = createAccounts({
+    ...{ store, secrets, clock, log, terms, settings: config.accounts },
+    endEarlier: (account, reason) =>
+      chores.finish(endEarlier(account, reason, { grants, sessions, consents })),
+  })
   const grants = createGrants({ store, secrets, clock, log, terms, tokenLife })
   const scopes = () => config.scopes
   const read = createTokenReader({ store, grants, clients, accounts, clock, scopes })
@@ -95,17 +99,20 @@ export const openStores = async (
     end(ended)
     tokens.forget()
   }
+  const isDisabled = (sub: string) =>
+    config.accounts.some((account) => account.sub === sub && account.disabled)
   // The terms first: once they are written, no start to come takes a former term for a standing one.
   const settle = (ended: readonly Ended[]): Promise<void> =>
     chores.finish([
       () => terms.keep(endElsewhere),
-      ...ended.flatMap((one) => endFormer(one, { terms, grants, sessions, consents })),
+      ...ended.flatMap((one) => endFormer(one, { terms, isDisabled, grants, sessions, consents })),
     ])
   const unsubscribe = store.subscribe((message) => {
     if (message === NARROWED) tokens.forget()
     if (message === NAMES || message === MISSED) {
       void chores.finish([() => terms.look(endElsewhere)])
     }
+    if (message === FORGET) tokens.forget()
   })
   void settle(over)
 

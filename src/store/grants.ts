@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { endMessage } from './ended.ts'
 import { afterlife, type EndNote } from './gone.ts'
+import { lastUsedKey } from './last-used.ts'
 import type { Secrets } from './secrets.ts'
 import type { Page, Store, Write } from './store.ts'
 import type { Terms } from './terms.ts'
@@ -87,12 +88,12 @@ export const createGrants = (deps: GrantDeps): Grants => {
       const page = await store.list(index, { limit: 500, ...(cursor && { cursor }) })
       const grants = page.rows.map(({ value }): Grant => JSON.parse(value))
       const chosen = which === undefined ? grants : grants.filter(which)
-      const deletes = chosen.map(({ id }): Write => ({ op: 'delete', key: grantKey(id) }))
+      const deletes = chosen.flatMap(({ id }) => removal(id))
       // With the rows gone in the same step: a re-read that a message causes must not find them. One message tells of
       // all; of some it would end the others' cached tokens, too.
       const told = which === undefined ? [ended] : chosen.map(({ id }) => ({ grant_id: id }))
       if (told.length > 0) await store.batch(deletes, told.map(endMessage))
-      count += deletes.length
+      count += chosen.length
       cursor = page.cursor
     } while (cursor !== undefined)
     return count
@@ -130,7 +131,7 @@ export const createGrants = (deps: GrantDeps): Grants => {
       return { grants, cursor: page.cursor }
     },
     async end(id, reason) {
-      const writes: readonly Write[] = [{ op: 'delete', key: grantKey(id) }, note(id, reason)]
+      const writes = [...removal(id), note(id, reason)]
       await store.batch(writes, [endMessage({ grant_id: id })])
       log.audit('grant.ended', { grant_id: id, reason })
     },
@@ -150,6 +151,10 @@ export const createGrants = (deps: GrantDeps): Grants => {
     },
   }
 }
+
+/** With what is known of its use. */
+const removal = (id: string): readonly Write[] =>
+  [grantKey(id), lastUsedKey(id)].map((key) => ({ op: 'delete', key }))
 
 export const grantKey = (id: string): string => `grant:${id}`
 const ofAccount = (sub: string): string => `grants:account:${sub}`

@@ -13,6 +13,7 @@ import { createDeviceCodes, type DeviceCodes } from './device-codes.ts'
 import { endEarlier, endFormer } from './former.ts'
 import { createGrants, type Grant, type Grants } from './grants.ts'
 import { keptSecret } from './kept-secret.ts'
+import { createLastUsed, type LastUsed } from './last-used.ts'
 import { createLives, type Lives } from './lives.ts'
 import { memoryStore } from './memory.ts'
 import { createPasswords, type Passwords } from './passwords.ts'
@@ -46,6 +47,7 @@ export type Stores = {
   readonly consents: Consents
   readonly passwords: Passwords
   readonly audit: AuditTrail
+  readonly lastUsed: LastUsed
   /**
    * Takes on a configuration that was read anew (not its `store`). What it no longer names, or names with another
    * password, ends: for this process before this returns, in the store when the promise resolves, or once the store
@@ -84,10 +86,12 @@ export const openStores = async (
   const grants = createGrants({ store, secrets, clock, log, terms, tokenLife })
   const scopes = () => config.scopes
   const read = createTokenReader({ store, grants, clients, accounts, clock, scopes })
+  const lastUsed = createLastUsed({ store, clock, life: () => config.tokens.grant })
   const tokens = createAccessTokens({
     ...{ store, secrets, clock, log, read },
     lifetimes: () => config.tokens,
     maximum: config.limits.cachedTokens,
+    lastUsed,
   })
   const sessions = createSessions({ store, secrets, clock, terms, limits: () => config.sessions })
   const consents = createConsents({ store, clock, terms })
@@ -131,7 +135,7 @@ export const openStores = async (
   })
 
   return {
-    ...{ store, secrets, tokens, grants, accounts, sessions, consents, audit },
+    ...{ store, secrets, tokens, grants, accounts, sessions, consents, audit, lastUsed },
     clients: { ...clients, ...registry },
     assertions: createAssertions({ store }),
     registrationTokens: createRegistrationTokens({ store, secrets, clock, log }),
@@ -158,6 +162,7 @@ export const openStores = async (
       unsubscribe()
       standings.close()
       await chores.stop()
+      await lastUsed.close()
       tokens.close()
       await audit.close()
       await store.close()

@@ -1,7 +1,6 @@
 import type Koa from 'koa'
 
 import { appsPage, type ShownSession } from '../pages/apps.ts'
-import { isOfEpoch } from '../store/account-row.ts'
 import type { LiveSession } from '../store/sessions.ts'
 import { browserCookie } from './browser-binding.ts'
 import { answerPage, callerOf, type Handler, sendOn } from './endpoint.ts'
@@ -69,7 +68,7 @@ const showApps = async (
     action: endpointPath(config, 'apps'),
     person: { name: account.name ?? account.username, username: account.username },
     apps: given.map((access) => shown(ctx, access, person, room)),
-    sessions: sessions.filter((one) => isOfEpoch(one, account)).map(sessionOf(person)),
+    sessions: sessions.map(sessionOf(person)),
     now: clock(),
     links: {
       password: endpointPath(config, 'password'),

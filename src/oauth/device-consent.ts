@@ -2,7 +2,6 @@ import type Koa from 'koa'
 
 import { deviceAnsweredPage } from '../pages/device-answered.ts'
 import { deviceConsentPage } from '../pages/device-consent.ts'
-import { epochOf } from '../store/account-row.ts'
 import type { Client } from '../store/clients.ts'
 import type { DeviceCode } from '../store/device-codes.ts'
 import { type Begun, bindBrowser, checkBegun } from './browser-binding.ts'
@@ -141,7 +140,7 @@ const allow = async (
   const grant = stores.grants.begin({
     ...{ client_id, sub, scope, resource: code.resource },
     ...storedValues(client, person.account),
-    ...{ auth_time: person.auth_time, created, ...epochOf(person.account) },
+    ...{ auth_time: person.auth_time, created },
     expires: created + lifetimesOf(client, config).grant,
   })
   if (!(await stores.deviceCodes.allow(code, grant))) throw answered()

@@ -1,6 +1,5 @@
 import type Koa from 'koa'
 
-import { epochOf } from '../store/account-row.ts'
 import { answeredKey } from '../store/pushed-requests.ts'
 import type { Write } from '../store/store.ts'
 import { answerWithCode } from './authorization-response.ts'
@@ -29,7 +28,6 @@ export const giveCode = async (
   const grant = stores.grants.begin({
     client_id: client.client_id,
     sub: account.sub,
-    ...epochOf(account),
     scope: allowed.scope,
     resource: pending.resource,
     ...storedValues(client, account),

@@ -1,4 +1,3 @@
-import { isOfEpoch } from '../store/account-row.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Consent } from '../store/consents.ts'
 import type { Grant } from '../store/grants.ts'
@@ -86,7 +85,7 @@ const grantsOf = async (
   let cursor: string | undefined
   do {
     const page = await stores.grants.ofAccount(account.sub, cursor)
-    found.push(...page.grants.filter((grant) => grant.redeemed && isOfEpoch(grant, account)))
+    found.push(...page.grants.filter((grant) => grant.redeemed))
     cursor = page.cursor
   } while (cursor !== undefined && found.length < MOST)
   return found
@@ -100,7 +99,7 @@ const consentsOf = async (
   let cursor: string | undefined
   do {
     const page = await stores.consents.ofAccount(account.sub, cursor)
-    found.push(...page.consents.filter((consent) => isOfEpoch(consent, account)))
+    found.push(...page.consents)
     cursor = page.cursor
   } while (cursor !== undefined && found.length < MOST)
   return found

@@ -1,4 +1,3 @@
-import { isOfEpoch } from '../store/account-row.ts'
 import type { Grant } from '../store/grants.ts'
 import type { AccessToken } from '../store/tokens.ts'
 import type { Room } from './room.ts'
@@ -31,7 +30,5 @@ export const findToken = async (
   const presented = await stores.refreshTokens.present(value, config.tokens)
   if (presented.state === 'unknown' || presented.state === 'expired') return undefined
   const { grant, state } = presented
-  const account = await stores.accounts.findBySub(grant.sub)
-  if (!account || !isOfEpoch(grant, account)) return undefined
   return { kind: 'refresh_token', client_id: grant.client_id, grant, current: state === 'current' }
 }

@@ -69,7 +69,9 @@ const showForm = async (
 /** Only the demo has passwords that can be read, and nobody to ask for them. */
 const hintOf = async ({ config, stores }: Room): Promise<{ hint?: string }> => {
   if (!config.demo) return {}
-  const known = await Promise.all(config.accounts.map(({ sub }) => stores.accounts.findBySub(sub)))
+  const known = await Promise.all(
+    config.accounts.map(({ username }) => stores.accounts.find(username)),
+  )
   const account = known.find((one) => one && !one.password.startsWith('$'))
   return account
     ? { hint: `Demo: sign in as ${account.username}, password ${account.password}` }

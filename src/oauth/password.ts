@@ -54,7 +54,7 @@ const change = async (
   parameters: Parameters,
   room: Room,
 ): Promise<Problem | undefined> => {
-  const { stores, log } = room
+  const { stores } = room
   const next = parameters.get('new_password') ?? ''
   const problem = problemWith(next, parameters.get('new_password_again'), username)
   if (problem) return problem
@@ -64,9 +64,8 @@ const change = async (
   if (next.normalize('NFC') === password.normalize('NFC')) return refused(SAME)
   const caller = callerOf(ctx, room)
   const hash = await stores.passwords.hash(next, networkOf(caller.remote))
-  const account = await stores.accounts.setPassword(sub, hash)
-  await startSession(ctx, account, room)
-  log.audit('password.changed', { sub, ...caller })
+  await stores.accounts.setPassword(sub, hash, caller)
+  await startSession(ctx, proven, room)
   return undefined
 }
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import { type Account, epochOf, isOfEpoch } from '../store/account-row.ts'
+import type { Account } from '../store/accounts.ts'
 import type { Client } from '../store/clients.ts'
 import type { Consent, SeenClient } from '../store/consents.ts'
 import { digest } from '../store/secrets.ts'
@@ -23,7 +23,7 @@ export const findRemembered = async (
   { stores, config }: Pick<Room, 'stores' | 'config'>,
 ): Promise<RememberedConsent | undefined> => {
   const consent = await stores.consents.find(client.client_id, account.sub)
-  if (!consent?.seen || !isOfEpoch(consent, account)) return undefined
+  if (!consent?.seen) return undefined
   const { seen } = consent
   const words = new Map(seen.words)
   const means = (name: string) => words.get(name) === wordsOf(name, config)
@@ -53,7 +53,7 @@ export const toRemember = (
   const at = clock()
   return {
     ...{ client_id, sub: account.sub, scope: [...kept, ...allowed] },
-    ...{ at, expires: at + config.tokens.grant, ...epochOf(account) },
+    ...{ at, expires: at + config.tokens.grant },
     seen: {
       redirect_uris: client.redirect_uris.map(short),
       ...(scope !== undefined && { scope }),

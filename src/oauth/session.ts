@@ -1,6 +1,5 @@
 import type Koa from 'koa'
 
-import { epochOf, isOfEpoch } from '../store/account-row.ts'
 import type { Account } from '../store/accounts.ts'
 import { digest } from '../store/secrets.ts'
 import { agentOf } from './agent.ts'
@@ -27,7 +26,7 @@ export const currentPerson = async (
   const session = value === undefined ? undefined : await stores.sessions.find(value)
   if (!session) return undefined
   const account = await stores.accounts.findBySub(session.sub)
-  if (!account || !isOfEpoch(session, account)) return undefined
+  if (!account) return undefined
   return { account, auth_time: session.auth_time, session: session.id }
 }
 
@@ -40,7 +39,7 @@ export const startSession = async (
   const { stores, cookies, clock } = room
   const auth_time = clock()
   const value = await stores.sessions.start({
-    ...{ sub: account.sub, auth_time, ...epochOf(account) },
+    ...{ sub: account.sub, auth_time },
     ...{ remote: callerOf(ctx, room).remote, agent: agentOf(ctx.get('User-Agent')) },
   })
   const former = cookies.session.read(ctx.req)

@@ -1,126 +1,133 @@
 import type { AccountSettings } from '../config/config.ts'
-import { type ChangesDeps, createAccountChanges } from './account-changes.ts'
-import type { Account, StoredSettings } from './account-row.ts'
-import { createAccountRows, nameKey } from './account-rows.ts'
+import {
+  type Account,
+  type AccountRow,
+  fromFile,
+  fromStore,
+  type KnownAccount,
+  type ProvableAccount,
+} from './account-row.ts'
+import { digest } from './secrets.ts'
+import type { Disabled, Standings } from './standing.ts'
+import type { Store } from './store.ts'
+import type { Terms } from './terms.ts'
 
-export type { Account } from './account-row.ts'
+export type { Account, KnownAccount } from './account-row.ts'
 
-/** People who may sign in: those of the configuration, and those made while the program runs. */
+/** People who may sign in: those of the configuration, and those made while the program runs. One that is disabled is none. */
 export type Accounts = {
-  /** By the name that they sign in with. One that is disabled is not found, here and in `findBySub`. */
-  find(username: string): Promise<Account | undefined>
-  findBySub(sub: string): Promise<Account | undefined>
-  /** Disabled or not; for operators. */
-  read(sub: string): Promise<Account | undefined>
-  /** Those of the file in its order, then the others, oldest first; at most `limit`, 100 unless given. */
-  list(options?: { cursor?: string; limit?: number }): Promise<AccountPage>
-  /** Of an account that there is. */
-  isDisabled(sub: string): Promise<boolean>
-  /** `password`: an argon2id PHC string. Throws AccountRefused: `taken`, `reserved`. */
-  create(account: NewAccount): Promise<Account>
-  /** `version`: the one that the change was made of. Throws AccountRefused: `unknown`, `file`, `conflict`, `taken`. */
-  change(sub: string, changes: AccountChanges, version: number): Promise<Account>
-  /**
-   * Another password, of whoever's account; what was given under the former one is over, here and in every process.
-   * Throws AccountRefused: `unknown`.
-   */
-  setPassword(sub: string, password: string): Promise<Account>
-  /** Ends, in every process, what was given to it, and lets nobody in until it is enabled. Throws AccountRefused: `unknown`. */
-  disable(sub: string, reason: string): Promise<Account>
-  /** What had been given before stays over. Throws AccountRefused: `unknown`; `file` where the configuration disables it. */
-  enable(sub: string): Promise<Account>
-  /** Throws AccountRefused: `unknown`, `file`. */
-  remove(sub: string): Promise<void>
-}
-
-export type AccountPage = {
-  readonly accounts: readonly Account[]
-  /** Give it back to read on; undefined at the end. */
-  readonly cursor: string | undefined
-}
-
-/** Without a `sub` it is one that nobody had before. */
-export type NewAccount = Omit<StoredSettings, 'sub'> & { readonly sub?: string }
-
-/** What stays out stays as it is; `undefined` takes it away. */
-export type AccountChanges = {
-  readonly username?: string
-  readonly name?: string | undefined
-  readonly email?: string | undefined
-  readonly scope?: string | undefined
-  readonly admin?: AccountSettings['admin'] | undefined
-}
-
-/** An account cannot be what was asked for. */
-export class AccountRefused extends Error {
-  override readonly name = 'AccountRefused'
-  readonly reason: 'unknown' | 'file' | 'conflict' | 'taken' | 'reserved'
-
-  constructor(reason: AccountRefused['reason'], message: string) {
-    super(message)
-    this.reason = reason
-  }
+  /** By the name that they sign in with. */
+  find(username: string): Promise<ProvableAccount | undefined>
+  /** Synchronous, as a rule, for an account of the file. */
+  findBySub(sub: string): Account | undefined | Promise<Account | undefined>
 }
 
 /** `replace` takes on the accounts of another configuration. */
-export type FileAccounts = Accounts & { replace(settings: readonly AccountSettings[]): void }
+export type FileAccounts = Accounts & {
+  replace(settings: readonly AccountSettings[]): void
+  ofFile(): AccountsOfFile
+  /** As an operator sees it; `text`: its row. */
+  known(sub: string, text: string | undefined): Promise<KnownAccount | undefined>
+}
 
-export const createAccounts = (
-  deps: Omit<ChangesDeps, 'ofFile' | 'isOfFile'> & {
-    readonly settings: readonly AccountSettings[]
-  },
-): FileAccounts => {
+export type AccountsOfFile = {
+  readonly byUsername: ReadonlyMap<string, FileAccount>
+  readonly bySub: ReadonlyMap<string, FileAccount>
+}
+
+type FileAccount = {
+  readonly account: Account
+  readonly password: string
+  readonly disabled?: Disabled
+}
+
+export const createAccounts = (deps: {
+  readonly store: Pick<Store, 'get'>
+  readonly standings: Pick<Standings, 'disabled'>
+  /** The terms of the file alone: another password there is another term, a person's own is not. */
+  readonly terms: Pick<Terms, 'ofAccount'>
+  readonly settings: readonly AccountSettings[]
+}): FileAccounts => {
+  const { store, standings, terms } = deps
   let ofFile = indexed(deps.settings)
-  const { read, list } = createAccountRows({ ...deps, ofFile: (sub) => ofFile.bySub.get(sub) })
-  const changes = createAccountChanges({
-    ...deps,
-    ofFile: (sub) => ofFile.bySub.get(sub),
-    isOfFile: (username) => ofFile.byUsername.has(username),
-  })
 
-  const findBySub = async (sub: string) => enabled(await read(sub))
+  const read = async (sub: string): Promise<AccountRow | undefined> =>
+    parse(await store.get(accountKey(sub)))
 
-  const listOfFile = async (start: number, limit: number): Promise<AccountPage> => {
-    const settings = [...ofFile.bySub.values()]
-    const part = settings.slice(start, start + limit)
-    const accounts = await Promise.all(part.map(({ sub }) => read(sub)))
-    const next = start + part.length
-    const cursor = next < settings.length ? `${FILE}${next}` : STORE
-    return { accounts: accounts.filter((account) => account !== undefined), cursor }
+  const findStored = async (sub: string): Promise<Account | undefined> => {
+    const row = await read(sub)
+    if (row === undefined || (await standings.disabled({ sub })) !== undefined) return undefined
+    return fromStore(row)
+  }
+
+  const findBySub: Accounts['findBySub'] = (sub) => {
+    const known = ofFile.bySub.get(sub)
+    if (known === undefined) return findStored(sub)
+    if (known.disabled !== undefined) return undefined
+    const disabled = standings.disabled({ sub })
+    if (disabled instanceof Promise) {
+      return disabled.then((found) => (found === undefined ? known.account : undefined))
+    }
+    return disabled === undefined ? known.account : undefined
+  }
+
+  const passwordOf = ({ sub }: Account, row: AccountRow | undefined): string | undefined => {
+    const known = ofFile.bySub.get(sub)
+    if (known === undefined) return row?.settings?.password
+    return row?.own !== undefined && row.own.term === terms.ofAccount(sub)
+      ? row.own.password
+      : known.password
+  }
+
+  /** Of a username that the file does not have. A name of the file that is another's `sub` goes before. */
+  const subOf = async (username: string): Promise<string | undefined> => {
+    const sub = await store.get(nameKey(username))
+    return sub === undefined || ofFile.bySub.has(sub) ? undefined : sub
   }
 
   return {
     findBySub,
-    read,
     async find(username) {
-      const settings = ofFile.byUsername.get(username)
-      if (settings !== undefined) return findBySub(settings.sub)
-      const sub = await deps.store.get(nameKey(username))
+      const sub = ofFile.byUsername.get(username)?.account.sub ?? (await subOf(username))
       if (sub === undefined) return undefined
-      const account = await findBySub(sub)
-      return account?.username === username ? account : undefined
+      const [account, row] = await Promise.all([findBySub(sub), read(sub)])
+      const password = account && passwordOf(account, row)
+      if (account?.username !== username || password === undefined) return undefined
+      return { ...account, password }
     },
-    async list({ cursor = `${FILE}0`, limit = 100 } = {}) {
-      if (cursor.startsWith(FILE)) return listOfFile(Number(cursor.slice(FILE.length)) || 0, limit)
-      return list(cursor.slice(STORE.length), limit, STORE)
+    async known(sub, text) {
+      const known = ofFile.bySub.get(sub)
+      const account =
+        known?.account ?? (text === undefined ? undefined : fromStore(JSON.parse(text)))
+      if (account === undefined) return undefined
+      const disabled = known?.disabled ?? (await standings.disabled({ sub }))
+      const version = known === undefined && text !== undefined ? digest(text) : ''
+      return { ...account, ...(disabled && { disabled }), version }
     },
-    async isDisabled(sub) {
-      return (await read(sub))?.disabled !== undefined
-    },
-    ...changes,
     replace(next) {
       ofFile = indexed(next)
     },
+    ofFile: () => ofFile,
   }
 }
 
-const enabled = (account: Account | undefined): Account | undefined =>
-  account?.disabled === undefined ? account : undefined
+const indexed = (settings: readonly AccountSettings[]): AccountsOfFile => {
+  const all = settings.map(
+    (one): FileAccount => ({
+      account: fromFile(one),
+      password: one.password,
+      ...(one.disabled && { disabled: BY_FILE }),
+    }),
+  )
+  return {
+    byUsername: new Map(all.map((one) => [one.account.username, one])),
+    bySub: new Map(all.map((one) => [one.account.sub, one])),
+  }
+}
 
-const indexed = (settings: readonly AccountSettings[]) => ({
-  byUsername: new Map(settings.map((account) => [account.username, account])),
-  bySub: new Map(settings.map((account) => [account.sub, account])),
-})
+const parse = (text: string | undefined): AccountRow | undefined =>
+  text === undefined ? undefined : JSON.parse(text)
 
-const FILE = 'file:'
-const STORE = 'store:'
+const BY_FILE: Disabled = { at: 0, reason: 'disabled in the configuration' }
+export const accountKey = (sub: string): string => `account:${sub}`
+export const nameKey = (username: string): string => `account-name:${digest(username)}`

@@ -13,8 +13,6 @@ export type Consent = {
   readonly expires: number
   /** The term of the client and the account: over when theirs is. */
   readonly term?: string
-  /** The epoch of the account: over when that is. */
-  readonly epoch?: string
   /** What the person saw of the client and of each scope, as digests: when it is another, they are asked anew. */
   readonly seen?: SeenClient
 }

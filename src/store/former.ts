@@ -1,4 +1,3 @@
-import { type Account, isOfEpoch } from './account-row.ts'
 import type { Consent, Consents } from './consents.ts'
 import type { Grant, Grants } from './grants.ts'
 import type { Session, Sessions } from './sessions.ts'
@@ -55,16 +54,16 @@ const reasonOf = (
   return disabled ? 'disabled in the configuration' : 'removed from the configuration'
 }
 
-/** The steps that take out of the store what was given to an account before the epoch that it is in. */
-export const endEarlier = (
-  account: Pick<Account, 'sub' | 'epoch'>,
+/** The steps that take out of the store what was given in a term of an account that is over, and nothing since. */
+export const endOver = (
+  sub: string,
   reason: string,
-  { grants, sessions, consents }: Pick<FormerDeps, 'grants' | 'sessions' | 'consents'>,
+  { terms, grants, sessions, consents }: Omit<FormerDeps, 'isDisabled'>,
 ): readonly (() => Promise<unknown>)[] => {
-  const isEarlier = (given: { readonly epoch?: string }) => !isOfEpoch(given, account)
+  const isOver = (given: Grant | Consent) => given.term !== terms.of(given.client_id, given.sub)
   return [
-    () => sessions.endAllOfAccount(account.sub, isEarlier),
-    () => grants.endAllOfAccount(account.sub, reason, isEarlier),
-    () => consents.removeAllOfAccount(account.sub, isEarlier),
+    () => sessions.endAllOfAccount(sub, (session) => session.term !== terms.ofAccount(sub)),
+    () => grants.endAllOfAccount(sub, reason, isOver),
+    () => consents.removeAllOfAccount(sub, isOver),
   ]
 }

@@ -30,8 +30,6 @@ export type Grant = {
   readonly refresh?: RefreshState
   /** The term of its client and its account: over when theirs is. */
   readonly term?: string
-  /** The epoch of its account: over when that is. */
-  readonly epoch?: string
 }
 
 export type RefreshState = {

@@ -1,5 +1,4 @@
 import type { Clock } from '../clock.ts'
-import { isOfEpoch } from './account-row.ts'
 import type { Accounts } from './accounts.ts'
 import type { Clients } from './clients.ts'
 import { type Found, isGone } from './gone.ts'
@@ -39,7 +38,7 @@ export const createLives = (deps: LivesDeps): Lives => ({
     if (token.sub === `client:${token.client_id}`) return Number.POSITIVE_INFINITY
     const account = await deps.accounts.findBySub(token.sub)
     const grant = await deps.grants.find(token.grant_id)
-    if (account === undefined || grant === undefined || !isOfEpoch(grant, account)) return ENDED
+    if (account === undefined || grant === undefined) return ENDED
     const { expires, refresh } = grant
     return Math.max(token.exp, Math.min(expires, refresh?.expires ?? expires))
   },

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
+import { type AccountRegistry, createAccountRegistry } from './account-registry.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
 import { type Assertions, createAssertions } from './assertions.ts'
 import { type AuditTrail, createAuditTrail } from './audit-trail.ts'
@@ -10,7 +11,7 @@ import { type Clients, createClients } from './clients.ts'
 import { type Codes, createCodes } from './codes.ts'
 import { type Consent, type Consents, createConsents } from './consents.ts'
 import { createDeviceCodes, type DeviceCodes } from './device-codes.ts'
-import { endEarlier, endFormer } from './former.ts'
+import { endFormer, endOver } from './former.ts'
 import { createGrants, type Grant, type Grants } from './grants.ts'
 import { keptSecret } from './kept-secret.ts'
 import { createLastUsed, type LastUsed } from './last-used.ts'
@@ -24,7 +25,7 @@ import { createRegistrationTokens, type RegistrationTokens } from './registratio
 import { createSecrets, randomSecret, type Secrets } from './secrets.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { openStandings, type Standings, withEpochs } from './standing.ts'
-import { FORGET, MISSED, type Store, StoreRefused } from './store.ts'
+import { MISSED, type Store, StoreRefused } from './store.ts'
 import { type FileTerms, NAMES, openTerms } from './terms.ts'
 import { type AccessTokens, createAccessTokens, type Ended } from './tokens.ts'
 
@@ -42,7 +43,7 @@ export type Stores = {
   readonly assertions: Assertions
   readonly clients: Clients & ClientRegistry
   readonly registrationTokens: RegistrationTokens
-  readonly accounts: Accounts
+  readonly accounts: Accounts & AccountRegistry
   readonly sessions: Sessions
   readonly consents: Consents
   readonly passwords: Passwords
@@ -70,7 +71,7 @@ export const openStores = async (
   const { clock, log } = deps
   const store = deps.store ?? (await openStore(config, deps))
   const secrets = createSecrets(secretsOf(config))
-  const { terms, standings } = await knownNames({ store, secrets, clock })
+  const { terms, fileTerms, standings } = await knownNames({ store, secrets, clock })
   const over = terms.replace(config)
   const tokenLife = () => longestTokenLife(config)
   const policy = () => config.registrationPolicy
@@ -79,9 +80,7 @@ export const openStores = async (
     settings: config.clients,
   })
   const accounts = createAccounts({
-    ...{ store, secrets, clock, log, terms, settings: config.accounts },
-    endEarlier: (account, reason) =>
-      chores.finish(endEarlier(account, reason, { grants, sessions, consents })),
+    ...{ store, standings, terms: fileTerms, settings: config.accounts },
   })
   const grants = createGrants({ store, secrets, clock, log, terms, tokenLife })
   const scopes = () => config.scopes
@@ -116,10 +115,10 @@ export const openStores = async (
     if (message === NAMES || message === MISSED) {
       void chores.finish([() => terms.look(endElsewhere)])
     }
-    if (message === FORGET) tokens.forget()
   })
   void settle(over)
 
+  const grantLife = () => longestGrantLife(config)
   const endAllOfClient = (client_id: string, reason: string, which: 'all' | 'over') => {
     const isOver = (given: Grant | Consent) =>
       which === 'all' || given.term !== terms.of(given.client_id, given.sub)
@@ -128,15 +127,21 @@ export const openStores = async (
       () => consents.removeAllOfClient(client_id, isOver),
     ])
   }
-  const registry = createClientRegistry({
+  const clientRegistry = createClientRegistry({
     ...{ store, secrets, clock, log, standings, clients, policy },
     endAll: endAllOfClient,
-    lives: () => ({ ...config.registrationPolicy, grant: longestGrantLife(config) }),
+    lives: () => ({ ...config.registrationPolicy, grant: grantLife() }),
+  })
+  const accountRegistry = createAccountRegistry({
+    ...{ store, secrets, clock, log, standings, accounts, terms: fileTerms, grantLife },
+    endAll: (sub, reason) =>
+      chores.finish(endOver(sub, reason, { terms, grants, sessions, consents })),
   })
 
   return {
-    ...{ store, secrets, tokens, grants, accounts, sessions, consents, audit, lastUsed },
-    clients: { ...clients, ...registry },
+    ...{ store, secrets, tokens, grants, sessions, consents, audit, lastUsed },
+    clients: { ...clients, ...clientRegistry },
+    accounts: { ...accounts, ...accountRegistry },
     assertions: createAssertions({ store }),
     registrationTokens: createRegistrationTokens({ store, secrets, clock, log }),
     pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
@@ -184,10 +189,15 @@ const knownNames = async (deps: {
   readonly store: Store
   readonly secrets: Secrets
   readonly clock: Clock
-}): Promise<{ readonly terms: FileTerms; readonly standings: Standings }> => {
+}): Promise<{
+  readonly terms: FileTerms
+  /** Without what was ended by disabling, and by passwords of people's own. */
+  readonly fileTerms: FileTerms
+  readonly standings: Standings
+}> => {
   try {
-    const [terms, standings] = await Promise.all([openTerms(deps), openStandings(deps)])
-    return { terms: withEpochs(terms, standings), standings }
+    const [fileTerms, standings] = await Promise.all([openTerms(deps), openStandings(deps)])
+    return { terms: withEpochs(fileTerms, standings), fileTerms, standings }
   } catch (cause) {
     await deps.store.close()
     throw new StoreRefused(

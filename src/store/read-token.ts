@@ -1,5 +1,4 @@
 import type { Clock } from '../clock.ts'
-import { isOfEpoch } from './account-row.ts'
 import type { Accounts } from './accounts.ts'
 import type { Clients } from './clients.ts'
 import type { EndNote, Found } from './gone.ts'
@@ -40,7 +39,6 @@ export const createTokenReader =
     if (grant === undefined) {
       return revoked(token, { what: 'grant', ...(await deps.grants.endOf(token.grant_id)) })
     }
-    if (!isOfEpoch(grant, account)) return revoked(token, { what: 'account' })
     const may = [[...deps.scopes().keys()], ...listed(client), ...listed(account)]
     const scope = token.scope.filter((name) => may.every((names) => names.includes(name)))
     return Object.freeze({ ...token, scope: Object.freeze(scope) })
@@ -56,7 +54,7 @@ const revoked = (token: AccessToken, ended: EndNote): Found => ({
 
 // A client's own token has no account behind it.
 const isOwnOf = (token: AccessToken): boolean => token.sub === `client:${token.client_id}`
-const NOBODY: { readonly scope?: string; readonly epoch?: string } = {}
+const NOBODY: { readonly scope?: string } = {}
 
 const listed = ({ scope }: { readonly scope?: string }): readonly (readonly string[])[] =>
   scope === undefined ? [] : [scope.split(' ')]

@@ -12,9 +12,8 @@ export type Session = {
   /** Seconds since the epoch. */
   readonly auth_time: number
   readonly expires: number
-  /** The account's term and its epoch: over when one of them is. */
+  /** The account's term: over when that is. */
   readonly term?: string
-  readonly epoch?: string
   /** Where it was begun: the address, and in a few words the browser. */
   readonly remote?: string
   readonly agent?: string

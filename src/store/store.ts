@@ -82,9 +82,6 @@ export const FOR_EVER = 253_370_764_800_000
 /** What a listener hears instead of messages that can no longer be read. Never published. */
 export const MISSED = 'missed'
 
-/** The message that says: read anew whatever was cached of tokens. */
-export const FORGET = 'forget'
-
 /** The store did not answer, or could not do what was asked: 503, never 401, never through. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'

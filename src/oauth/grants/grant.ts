@@ -1,4 +1,3 @@
-import { isOfEpoch } from '../../store/account-row.ts'
 import type { Client } from '../../store/clients.ts'
 import type { Grant } from '../../store/grants.ts'
 import type { Write } from '../../store/store.ts'
@@ -51,7 +50,7 @@ export const standingScope = async (
   { stores, config }: Pick<Room, 'stores' | 'config'>,
 ): Promise<readonly string[] | undefined> => {
   const account = await stores.accounts.findBySub(grant.sub)
-  if (!account || !isOfEpoch(grant, account)) return undefined
+  if (!account) return undefined
   const allowed = withinScope(clientScope(client, config), account.scope)
   const standing = grant.scope.filter((name) => allowed.includes(name))
   return standing.length === 0 && grant.scope.length > 0 ? undefined : standing

@@ -61,7 +61,7 @@ ${p.apps.map((app) => appItem(app, p))}
 ${p.sessions.map((session) => sessionItem(session, p.now))}
 </ul>
 <p class="links"><a class="button" href="${p.links.signOut}">Sign out…</a>
-<a class="button" href="${p.links.password}">Change your password</a></p>`,
+<a class="button" href="${p.links.password}">Change password</a></p>`,
   })
 
 const appItem = (app: ShownApp, p: { readonly action: string; readonly now: number }): Html =>

@@ -73,6 +73,7 @@ cursor:pointer;min-height:3rem}
 .remedy p{margin:.25rem 0 0}
 .trace{margin-top:1.75rem;padding-top:1rem;border-top:1px solid var(--line);font-size:.875rem;color:var(--soft)}
 .trace code{display:inline-block;color:var(--ink)}
+.facts a,.app p a,.links a:not(.button),.small a{display:inline-block;padding:.875rem 0;margin:-.875rem 0}
 .section{margin-top:2.25rem;font-size:1.125rem}
 .apps,.sessions{list-style:none;margin:1.25rem 0 0;padding:0}
 .app{padding:1rem 0 .25rem;border-top:1px solid var(--line)}

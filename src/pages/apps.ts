@@ -1,4 +1,4 @@
-import { personRow, unverified, website } from './consent.ts'
+import { personRow, website } from './consent.ts'
 import { displayed } from './displayed.ts'
 import { hiddenFields } from './form.ts'
 import { type Html, html } from './html.ts'
@@ -68,7 +68,10 @@ const appItem = (app: ShownApp, p: { readonly action: string; readonly now: numb
   html`<li class="app">
 <h2><bdi>${displayed(app.name, 60)}</bdi></h2>
 ${app.uri?.startsWith('https://') && html`<p class="small">${website(app.uri)}</p>`}
-${app.since !== undefined && unverified(app.since)}
+${
+  app.since !== undefined &&
+  html`<p class="caution"><b>Not verified: ${displayed(app.since)}.</b> It chose its name itself.</p>`
+}
 ${wordList(app)}
 <dl class="facts">
 <dt>Allowed</dt><dd>${moment(app.allowed, p.now)}</dd>
@@ -83,7 +86,7 @@ ${hiddenFields(app.hidden)}
       ? html`<bdi>${displayed(app.name, 60)}</bdi> is cut off at once, wherever it is connected. It can ask you again.`
       : html`<bdi>${displayed(app.name, 60)}</bdi> will have to ask you again.`
   }</p>
-<button class="button" type="submit">Remove <bdi>${displayed(app.name, 40)}</bdi></button>
+<button class="button" type="submit"><span>Remove <bdi>${displayed(app.name, 40)}</bdi></span></button>
 </form>
 </details>
 </li>`
@@ -91,7 +94,7 @@ ${hiddenFields(app.hidden)}
 const wordList = ({ words, active }: ShownApp): Html => {
   if (words.length === 0)
     return html`<p>${active ? 'It has access, to nothing in particular.' : ''}</p>`
-  const lead = active ? 'It can' : 'You allowed it, though it has no access now'
+  const lead = active ? 'It can' : 'You allowed it before; it has no access now'
   return html`<p class="lead">${lead}</p>
 <ul class="words">${words.map((one) => html`<li>${displayed(one, 200)}</li>`)}</ul>`
 }

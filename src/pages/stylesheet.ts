@@ -83,7 +83,7 @@ cursor:pointer;min-height:3rem}
 .app .facts{margin-top:.75rem}
 .app .facts dd{font-weight:400}
 .where{display:inline-block}
-.words{margin:.125rem 0 0;padding-left:1.25rem}
+.words{margin:.125rem 0 0;padding-left:1.25rem;list-style:disc}
 .take-back summary{width:fit-content;min-height:2.75rem;padding:.625rem 0;cursor:pointer;font-size:.9375rem;color:var(--accent)}
 .take-back form{margin:0 0 1rem;padding:.75rem 1rem 1rem;border-radius:8px;background:var(--well)}
 .take-back .button{margin-top:.75rem;border-color:var(--warn);color:var(--warn)}

@@ -42,10 +42,10 @@ export type AccountRegistry = {
 }
 
 /** Without a `sub` it is given one that nobody had before. */
-export type NewAccount = Omit<StoredSettings, 'sub'> & { readonly sub?: string }
+type NewAccount = Omit<StoredSettings, 'sub'> & { readonly sub?: string }
 
 /** What is left out stays; `undefined` takes it away. */
-export type AccountChanges = {
+type AccountChanges = {
   readonly username?: string
   readonly name?: string | undefined
   readonly email?: string | undefined

@@ -12,7 +12,7 @@ import type { Disabled, Standings } from './standing.ts'
 import type { Store } from './store.ts'
 import type { Terms } from './terms.ts'
 
-export type { Account, KnownAccount } from './account-row.ts'
+export type { Account } from './account-row.ts'
 
 /** People who may sign in: those of the configuration, and those made while the program runs. One that is disabled is none. */
 export type Accounts = {
@@ -30,7 +30,7 @@ export type FileAccounts = Accounts & {
   known(sub: string, text: string | undefined): Promise<KnownAccount | undefined>
 }
 
-export type AccountsOfFile = {
+type AccountsOfFile = {
   readonly byUsername: ReadonlyMap<string, FileAccount>
   readonly bySub: ReadonlyMap<string, FileAccount>
 }

@@ -42,7 +42,7 @@ export type Standings = {
   close(): void
 }
 
-export type Renewal = {
+type Renewal = {
   readonly write: Write
   readonly messages: readonly string[]
   done(): void

@@ -115,6 +115,7 @@ const demoWith = (value: string) => {
     done: 0,
     secrets: [{ name: value, value }],
     restart: value,
+    apps: value,
     rest: { action: value, stays: false },
     script: '',
   }

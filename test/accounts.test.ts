@@ -255,6 +255,23 @@ describe('an account that is disabled', () => {
     expect(events).toContain('account.enabled')
   })
 
+  it.each(['run time', 'file'])(
+    'an operator is told why its tokens are refused: at %s',
+    async (by) => {
+      const { stores, clock } = await openRoom()
+      const { access } = await give(stores, 'ada')
+      const config = storeConfig()
+      const accounts = config.accounts.map((one) => ({ ...one, disabled: one.sub === 'ada' }))
+      if (by === 'file') await stores.reload({ ...config, accounts })
+      else await stores.accounts.disable('ada', 'left the company')
+      const ended =
+        by === 'file'
+          ? { what: 'account', reason: 'disabled in the configuration' }
+          : { what: 'account', at: clock(), reason: 'left the company' }
+      expect(await stores.tokens.inspect(access)).toMatchObject({ refusal: 'revoked', ended })
+    },
+  )
+
   it('A38 a store that fails once it is disabled brings nothing back', async () => {
     const { stores, troubles } = await openRoom()
     const given = await give(stores, 'ada')

@@ -7,6 +7,7 @@ import {
   type KnownAccount,
   type ProvableAccount,
 } from './account-row.ts'
+import type { EndNote } from './gone.ts'
 import { digest } from './secrets.ts'
 import type { Disabled, Standings } from './standing.ts'
 import type { Store } from './store.ts'
@@ -20,6 +21,8 @@ export type Accounts = {
   find(username: string): Promise<ProvableAccount | undefined>
   /** Synchronous, as a rule, for an account of the file. */
   findBySub(sub: string): Account | undefined | Promise<Account | undefined>
+  /** That it was disabled, and why; as far as memory holds it. */
+  endOf(sub: string): Pick<EndNote, 'at' | 'reason'> | undefined
 }
 
 /** `replace` takes on the accounts of another configuration. */
@@ -43,7 +46,7 @@ type FileAccount = {
 
 export const createAccounts = (deps: {
   readonly store: Pick<Store, 'get'>
-  readonly standings: Pick<Standings, 'disabled'>
+  readonly standings: Pick<Standings, 'disabled' | 'known'>
   /** The terms of the file alone: another password there is another term, a person's own is not. */
   readonly terms: Pick<Terms, 'ofAccount'>
   readonly settings: readonly AccountSettings[]
@@ -87,6 +90,7 @@ export const createAccounts = (deps: {
 
   return {
     findBySub,
+    endOf: (sub) => ofFile.bySub.get(sub)?.disabled ?? standings.known({ sub }),
     async find(username) {
       const sub = ofFile.byUsername.get(username)?.account.sub ?? (await subOf(username))
       if (sub === undefined) return undefined

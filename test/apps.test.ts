@@ -178,6 +178,22 @@ describe('the page of a person’s applications', () => {
     expect((await call(shop.access)).status).toBe(200)
   })
 
+  it('A10 nothing in its address leads elsewhere or is said on it', async () => {
+    for (const target of ['//evil.example', '/\\evil.example', 'javascript:alert(1)']) {
+      const query = new URLSearchParams({ next: target, return_to: target, done: target })
+      const dan = personOf('dan')
+      const login = await dan.settle(await dan.browser.open(`${at('apps')}?${query}`))
+      const { action, hidden } = formOf(login)
+      const fields = { ...hidden, username: 'dan', password: 'dan-password', next: target }
+      const { location } = await dan.browser.post(action, fields)
+      expect(location).toBe(at('apps'))
+      const page = await dan.browser.open(`${at('apps')}?${query}`)
+      expect(page.status).toBe(200)
+      expect(page.body).not.toContain('evil')
+      expect(page.body).not.toContain('role="status"')
+    }
+  })
+
   it('A16 its headers are those of every page, and it cannot be framed', async () => {
     const { headers } = await appsOf(personOf('dan'))
     expect(headers.get('Content-Security-Policy')).toContain("frame-ancestors 'none'")

@@ -199,6 +199,11 @@ describe('an account that is disabled while all is under way', () => {
     expect((await call(ada.cached)).status).toBe(401)
     expect((await ada.client.refresh(ada.refresh)).body.error).toBe('invalid_grant')
     const again = createPerson('ada', 'ada-password')
+    // The other process hears of it a moment later.
+    await until(async () => {
+      const page = await again.settle(await again.browser.open(authorizationUrl().href))
+      return (await again.signIn(page)).status === 303
+    })
     const client = web()
     const { body } = await client.redeem(await again.authorize(authorizationUrl(client)))
     expect((await call(body.access_token)).status).toBe(200)

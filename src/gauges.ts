@@ -23,9 +23,13 @@ export const exportGauges = (
     'portcullis_revocation_lag_seconds',
     'From publishing to delivery of the last message',
     () => store.channel.lag(),
+    'max',
   )
-  metrics.gauge('portcullis_channel_healthy', '1 while the push channel delivers', () =>
-    store.channel.healthy() ? 1 : 0,
+  metrics.gauge(
+    'portcullis_channel_healthy',
+    '1 while the push channel delivers',
+    () => (store.channel.healthy() ? 1 : 0),
+    'min',
   )
   metrics.counter(
     'portcullis_log_lines_dropped_total',

@@ -14,7 +14,12 @@ type Readiness = {
 /** `/api/…`, which answers only to who has the admin token. */
 export type Api = (req: IncomingMessage, path: string) => Promise<Answer>
 
-type Deps = { readonly readiness: Readiness; readonly metrics: Metrics; readonly api: Api }
+type Deps = {
+  readonly readiness: Readiness
+  /** The metrics as text. */
+  readonly exposition: Metrics['exposition']
+  readonly api: Api
+}
 
 /** The admin listener: /healthz, /readyz and /metrics, for anyone who can reach it, and the API. */
 export const createAdmin =
@@ -26,13 +31,16 @@ export const createAdmin =
     )
   }
 
-const answer = async (req: IncomingMessage, { readiness, metrics, api }: Deps): Promise<Answer> => {
+const answer = async (
+  req: IncomingMessage,
+  { readiness, exposition, api }: Deps,
+): Promise<Answer> => {
   const path = (req.url ?? '/').split('?', 1)[0] ?? '/'
   if (path.startsWith('/api/')) return api(req, path)
   const endpoint = ENDPOINTS.get(path)
   if (!endpoint) return problem(404, 'not_found', 'see /healthz, /readyz, /metrics, /api/v1')
   if (req.method !== 'GET' && req.method !== 'HEAD') return NOT_ALLOWED
-  return endpoint(readiness, metrics)
+  return endpoint(readiness, exposition)
 }
 
 const NOT_ALLOWED = problem(405, 'method_not_allowed', 'The methods of this path are GET, HEAD', {
@@ -51,15 +59,15 @@ const ready = async (readiness: Readiness): Promise<Answer> => {
   )
 }
 
-const exposition = async (_: Readiness, metrics: Metrics): Promise<Answer> => {
-  const { contentType, text } = await metrics.exposition()
+const metrics = async (_: Readiness, exposition: Metrics['exposition']): Promise<Answer> => {
+  const { contentType, text } = await exposition()
   return { status: 200, type: contentType, body: text }
 }
 
 const ENDPOINTS = new Map([
   ['/healthz', alive],
   ['/readyz', ready],
-  ['/metrics', exposition],
+  ['/metrics', metrics],
 ])
 
 const send = (req: IncomingMessage, res: ServerResponse, answered: Answer): void => {

@@ -7,6 +7,7 @@ import type { Operation } from './operation.ts'
 import type { Room } from './room.ts'
 import { routeOperations } from './routes.ts'
 import { scopeOperations } from './scopes.ts'
+import { takeoverOperation } from './takeover.ts'
 
 /** Everything that the API can do. */
 export const operationsOf = (room: Room): readonly Operation[] => {
@@ -18,6 +19,7 @@ export const operationsOf = (room: Room): readonly Operation[] => {
     ...configurationOperations(room),
     ...auditOperations(room),
     explainOperation(room.explain),
+    takeoverOperation(room),
   ]
   return operations
 }

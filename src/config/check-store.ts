@@ -24,11 +24,16 @@ const checkStrength = (data: Row, report: Report): void => {
     ? data.secret.map((secret, index) => [['secret', index], secret] as const)
     : [[['secret'], data.secret]]
   for (const [path, secret] of [...secrets, [['admin', 'token'], rowOf(data.admin).token] as const])
-    if (typeof secret === 'string' && secret !== '' && secret.length < SHORTEST)
+    if (typeof secret !== 'string' || secret === '') continue
+    else if (path[0] === 'secret' && secret.length < LEAST)
+      report.problem(path, `must be at least ${LEAST} characters long (openssl rand -base64 32)`)
+    else if (secret.length < SHORTEST)
       report.warning(
         path,
         `is short: at least ${SHORTEST} random characters (openssl rand -base64 32)`,
       )
 }
 
+/** What key-ring.ts asks for. */
+const LEAST = 16
 const SHORTEST = 32

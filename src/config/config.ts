@@ -43,6 +43,8 @@ export type Config = {
   readonly audit: { readonly keep: number }
   /** Seconds that running requests and streams are given when the process is asked to stop. */
   readonly drain: number
+  /** Seconds that readiness is off before the listener closes. */
+  readonly drainDelay: number
   /** Scope name → the words that the consent page shows. */
   readonly scopes: ReadonlyMap<string, string>
   readonly upstreams: ReadonlyMap<string, UpstreamSettings>

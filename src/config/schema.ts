@@ -118,6 +118,13 @@ export const schema = object('Configuration of Portcullis: OAuth in front of HTT
       { min: 0, max: 86_400 },
     ),
   ),
+  drainDelay: otherwise(
+    '1s',
+    duration(
+      'How long /readyz says that the process stops before the public listener closes, so that a balancer that asks there sends nothing more. Longer than it takes to notice: its interval times the failures that it waits for. Comes before `drain`; not at SIGINT.',
+      { min: 0, max: 3600 },
+    ),
+  ),
   trustedProxies: otherwise(
     [],
     list(

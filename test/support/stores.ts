@@ -161,6 +161,7 @@ const BASE: Config = {
   lines: { clients: new Map(), accounts: new Map() },
   log: { level: 'silent', access: false },
   drain: 5,
+  drainDelay: 0,
   scopes: new Map([
     ['orders.read', 'See your orders'],
     ['orders.write', 'Create and change your orders'],

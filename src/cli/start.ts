@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
-import { formatProblem, loadConfiguration } from '../config/load.ts'
+import { formatProblem, type LoadResult, loadConfiguration } from '../config/load.ts'
 import type { Bindings } from '../listeners.ts'
 import { type RunningServer, type StopOptions, startServer } from '../server.ts'
 import { type OpenLog, openLog } from '../telemetry/log.ts'
@@ -48,7 +48,7 @@ export const start = async (options: StartOptions, terminal: Terminal): Promise<
   await server.warm()
   // Else it is written only at a clean exit, which not every start comes to.
   flushCompileCache()
-  const watch = await watchFile(file, loaded.stamp, terminal, server, log)
+  const watch = await watchFile(file, loaded, terminal, server, log)
   reload = () => void watch.reload()
 
   const code = await stopped
@@ -146,7 +146,7 @@ const startDemo = async (config: Config, terminal: Terminal) => {
 
 const watchFile = async (
   file: string,
-  since: string,
+  { stamp, files }: LoadResult,
   terminal: Terminal,
   server: RunningServer,
   log: OpenLog,
@@ -154,7 +154,8 @@ const watchFile = async (
   const { watchConfiguration } = await import('../config/reload.ts')
   return watchConfiguration({
     file,
-    since,
+    files,
+    since: stamp,
     load: () => loadConfiguration(file, terminal.env),
     async apply(config) {
       const waiting = await server.apply(config)

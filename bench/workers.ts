@@ -1,5 +1,6 @@
 import { CONNECTIONS, findClient } from './load.ts'
 import { childrenOf, cpuOf } from './peers.ts'
+import { pin } from './pin.ts'
 import { type Server, startPortcullis, startUpstream } from './servers.ts'
 
 /**
@@ -17,6 +18,9 @@ const upstream = await startUpstream()
 const store = 'sqlite:data/portcullis.db'
 const one = await startPortcullis(upstream.origin, { name: '1 worker', store })
 const two = await startPortcullis(upstream.origin, { name: '2 workers', store, workers: 2 })
+
+// On one core: what two processes cost, and not what two cores that share a cache do.
+for (const { pid } of [one, two]) pin(pid)
 
 const processes = ({ pid }: Server) => [pid, ...childrenOf(pid)]
 

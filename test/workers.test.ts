@@ -1,11 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createBackOff } from '../src/back-off.ts'
 import { freePort, type SpawnedPortcullis, spawnPortcullis, until } from './support/portcullis.ts'
 import { steadyLoad } from './support/steady-load.ts'
 
 const closers: (() => unknown)[] = []
+// Each of them starts three processes and more, on a machine that may have other things to do.
+vi.setConfig({ testTimeout: 90_000 })
+
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })

@@ -34,13 +34,13 @@ export const start = async (options: StartOptions, terminal: Terminal): Promise<
     log.warn('configuration.warning', { problem: formatProblem(warning) })
 
   const takenOver = Promise.withResolvers<void>()
-  const server = await serve(config, {
-    clock: systemClock,
-    log,
-    bindings: await bindingsOf(config, options, terminal),
-    onTakeover: takenOver.resolve,
-  })
-  const stopped = untilStopped(server, { config, takenOver: takenOver.promise, terminal, log })
+  const bindings = await bindingsOf(config, options, terminal)
+  const onTakeover = takenOver.resolve
+  const serving = serve(config, { clock: systemClock, log, bindings, onTakeover })
+  // Workers take a moment to start, and some of them serve by then.
+  const stopped = untilStopped(serving, { config, takenOver: takenOver.promise, terminal, log })
+  const server = await Promise.race([serving, stopped])
+  if (typeof server === 'number') return server
   keepFromBlocking(terminal)
   await log.begin()
   announce(server, config, log)
@@ -103,7 +103,7 @@ const announce = (server: RunningServer, config: Config, log: OpenLog): void => 
 }
 
 const untilStopped = (
-  server: RunningServer,
+  serving: Promise<RunningServer>,
   deps: {
     readonly config: Config
     readonly takenOver: Promise<void>
@@ -118,7 +118,8 @@ const untilStopped = (
       if (stopping) return done(1)
       stopping = true
       log.info('stopping', { ...(options.handOver && { taken_over: true }) })
-      server.stop(options).then(
+      const over = serving.then((server) => server.stop(options))
+      over.then(
         (cut) => {
           if (cut > 0) log.warn('stop.cut', { connections: cut })
           done(cut > 0 ? 1 : code)

@@ -22,7 +22,7 @@ export type Listeners = {
 }
 
 type Move = {
-  /** From here on only the new addresses take connections; those that are open go on. */
+  /** The new addresses stand. The old ones close after `drainDelay`; connections go on. */
   commit(): void
   abort(): Promise<void>
 }
@@ -57,9 +57,11 @@ export const openListeners = async (
   let { main, admin } = turn === undefined ? await openBoth(open) : await openInTurn(open, turn)
   let configured = { main: bindings.configured ?? config.listen, admin: config.admin.listen }
   const retired = new Set<Listener>()
-  const retire = (listener: Listener): void => {
+  /** Whoever leads others to us needs a moment to follow. */
+  const retire = (listener: Listener, { drainDelay }: Config): void => {
     retired.add(listener)
-    void listener.retire().finally(() => retired.delete(listener))
+    const delay = new Promise((resolve) => setTimeout(resolve, drainDelay * 1000))
+    void delay.then(listener.retire).finally(() => retired.delete(listener))
   }
 
   return {
@@ -90,8 +92,8 @@ export const openListeners = async (
         })
       return {
         commit() {
-          if (fresh.main) retire(main)
-          if (fresh.admin) retire(admin)
+          if (fresh.main) retire(main, next)
+          if (fresh.admin) retire(admin, next)
           main = fresh.main ?? main
           admin = fresh.admin ?? admin
           configured = wanted

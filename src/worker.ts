@@ -124,7 +124,7 @@ const openDesk = async (
     stop,
     fail(kind, error) {
       log.error(`process.${kind}`, { error, stack: error instanceof Error ? error.stack : '' })
-      if (kind === 'uncaughtException') void stop({ idle: 0 }, 1).catch(() => {})
+      if (kind === 'uncaughtException') void stop({ idle: 1 }, 1).catch(() => {})
     },
   }
 }

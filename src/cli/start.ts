@@ -136,7 +136,7 @@ const untilStopped = (
     terminal.onFailure((kind, error) => {
       log.error(`process.${kind}`, { error, stack: error instanceof Error ? error.stack : '' })
       // A rejection that nobody awaited leaves nothing half done; an exception in the open may.
-      if (kind === 'uncaughtException') stop(1, { idle: 0 })
+      if (kind === 'uncaughtException') stop(1, { idle: 1 })
     })
   })
 

@@ -6,12 +6,7 @@ export type Load = { readonly requests: number; readonly failed: number }
 
 export type Client = {
   readonly name: string
-  run(
-    url: string,
-    headers: readonly string[],
-    seconds: number,
-    connections?: number,
-  ): Promise<Load>
+  run(url: string, headers: readonly string[], seconds: number, connections?: number): Promise<Load>
 }
 
 export const CONNECTIONS = 32

@@ -45,6 +45,7 @@ export const createFleet = (deps: {
   const turned = Promise.withResolvers<void>()
   const handlers: PostDeps['handlers'] = {
     metrics: countAll,
+    targets: () => Promise.all(manned().map((post) => post.targets())),
     takeover: () => deps.onTakeover(),
     // Nobody is told to go before all are there to take over.
     async turn() {

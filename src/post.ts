@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster'
+import type { LiveTarget } from './admin/room.ts'
 import { type BackOff, createBackOff } from './back-off.ts'
 import type { Config } from './config/config.ts'
 import type { StopOptions } from './server.ts'
@@ -20,6 +21,8 @@ export type Post = {
   tell(name: string, body: unknown): void
   /** Its counts; the last that are known when it does not answer. */
   snapshot(): Promise<Snapshot>
+  /** Its view of all targets; none when it does not answer. */
+  targets(): Promise<readonly LiveTarget[]>
   /** First phase of a change. Never rejects. */
   prepare(config: Config): Promise<Change>
   /** Sees to it that whoever stands here has taken this configuration on. */
@@ -156,6 +159,10 @@ export const createPost = (deps: PostDeps): Post => {
       // Else it has departed, and is counted among those.
       return asked === holder ? asked.counts : []
     },
+    targets: async () =>
+      (await holder?.line
+        .ask<readonly LiveTarget[]>('targets', undefined, COUNT)
+        .catch(() => [])) ?? [],
     prepare: async (config) => (holder === undefined ? NO_CHANGE : change(holder, config)),
     renew,
     async stop({ delay = 0, limit, ...options }) {

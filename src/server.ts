@@ -8,6 +8,7 @@ import type { Gateway } from './gateway/gateway.ts'
 import { exportGauges } from './gauges.ts'
 import { createGeneration } from './generation.ts'
 import { type Bindings, openListeners } from './listeners.ts'
+import { liveTargets, mergeTargets } from './live-targets.ts'
 import { createLostConnections } from './lost-connections.ts'
 import { createMalformed } from './malformed.ts'
 import { createClientKeys } from './oauth/client-keys.ts'
@@ -22,7 +23,7 @@ import { createRouteTallies, exportRoutes } from './telemetry/route-tally.ts'
 import { watchStalls } from './telemetry/stall.ts'
 import { createStreamCounts, exportStreams } from './telemetry/stream-counts.ts'
 import { exportUpstreams } from './telemetry/upstream-metrics.ts'
-import { createTallies, type Tally } from './telemetry/upstream-tally.ts'
+import { createTallies } from './telemetry/upstream-tally.ts'
 
 /** A gateway that listens, in one process or in many. */
 export type RunningServer = {
@@ -59,6 +60,7 @@ export type Server = Omit<RunningServer, 'apply'> & {
   prepare(config: Config): Promise<PreparedChange>
   /** The counts of this process alone. */
   readonly metrics: Metrics
+  targets(): readonly LiveTarget[]
 }
 
 export type PreparedChange = {
@@ -67,12 +69,17 @@ export type PreparedChange = {
   abort(): Promise<void>
 }
 
+export type Fellows = {
+  metrics(): Promise<readonly Snapshot[]>
+  targets(): Promise<readonly (readonly LiveTarget[])[]>
+}
+
 export type ServerDeps = {
   readonly clock: Clock
   readonly log: Log & { dropped?(): number }
   readonly bindings?: Bindings
-  /** The counts of all processes; without it this one is alone. */
-  readonly countAll?: () => Promise<readonly Snapshot[]>
+  /** What all processes count, this one included; without it this one is alone. */
+  readonly fellows?: Fellows
   /** Called when another process is about to take our place. */
   readonly onTakeover?: () => void
 }
@@ -140,15 +147,16 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
       problems: () => problems,
       explain: (question) =>
         explainRequest(question, { gateway: current.gateway, config: inForce, stores }),
-      targets: async () => Array.from(tallies.all(), liveTarget),
+      targets: async () =>
+        deps.fellows ? mergeTargets(await deps.fellows.targets()) : liveTargets(tallies),
       takeover: deps.onTakeover,
     })
     return api
   }
 
-  const { countAll } = deps
+  const { fellows } = deps
   const admin = createAdmin({
-    exposition: countAll ? async () => expositionOf(await countAll()) : metrics.exposition,
+    exposition: fellows ? async () => expositionOf(await fellows.metrics()) : metrics.exposition,
     api: async (req, path) => (await loadApi())(req, path),
     readiness: {
       draining: () => draining,
@@ -178,6 +186,7 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
 
   return {
     metrics,
+    targets: () => liveTargets(tallies),
     get listen() {
       return listeners.main
     },
@@ -249,11 +258,6 @@ const answering = async ({ store }: Stores): Promise<void> => {
   await store.ping()
   if (!store.channel.healthy()) throw new Error('the store takes no writes')
 }
-
-const liveTarget = ({ upstream, target, inFlight, retries, ejections, up }: Tally): LiveTarget => ({
-  ...{ upstream, target, inFlight, retries, ejections },
-  up: up === 1,
-})
 
 /** Keys in which they differ and which are read at the start alone. `isGiven`: the service manager gave the address. */
 export const needingRestart = (

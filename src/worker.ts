@@ -5,7 +5,6 @@ import type { Config, Listen } from './config/config.ts'
 import type { Binding } from './listener.ts'
 import { openServer, type PreparedChange, type Server, type StopOptions } from './server.ts'
 import { openLog } from './telemetry/log.ts'
-import type { Snapshot } from './telemetry/metrics.ts'
 import { createLine, type Line } from './worker-line.ts'
 
 /** What a worker is told at its start. */
@@ -38,6 +37,7 @@ export const runWorker = (terminal: Terminal): Promise<number> =>
       abort: () => desk?.abort(),
       report: (problems: readonly string[]) => desk?.server.report(problems),
       metrics: () => desk?.server.metrics.snapshot() ?? [],
+      targets: () => desk?.server.targets() ?? [],
       ping: () => true,
       stop: (options: StopOptions) => desk?.stop(options),
     })
@@ -80,7 +80,10 @@ const openDesk = async (
         configured: config.listen,
         ...(inTurn && { turn: () => line.ask<void>('turn', undefined, TURN) }),
       },
-      countAll: () => line.ask<readonly Snapshot[]>('metrics'),
+      fellows: {
+        metrics: () => line.ask('metrics'),
+        targets: () => line.ask('targets'),
+      },
       onTakeover: () => void line.ask('takeover').catch(() => {}),
     },
   )

@@ -13,7 +13,8 @@ export const takeoverOperation = ({ takeover }: Pick<Room, 'takeover'>): Operati
     method: 'POST',
     path: '/api/v1/takeover',
     role: 'owner',
-    summary: 'Ends this process for another one that listens beside it (portcullis start --takeover)',
+    summary:
+      'Ends this process for another one that listens beside it (portcullis start --takeover)',
     body: z.strictObject({}),
     answers: {
       200: {

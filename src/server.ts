@@ -69,7 +69,7 @@ export type PreparedChange = {
   abort(): Promise<void>
 }
 
-export type Fellows = {
+type Fellows = {
   metrics(): Promise<readonly Snapshot[]>
   targets(): Promise<readonly (readonly LiveTarget[])[]>
 }

@@ -25,8 +25,8 @@ export type Binding = {
   readonly fd?: number
   /** Others may listen there, too: our fellow workers, or the process whose place we take. */
   readonly beside?: boolean
-  /** All who listen there take turns as one (node:cluster) in place of sockets of their own. */
-  readonly turns?: boolean
+  /** All workers share one socket (node:cluster), in place of sockets of their own. */
+  readonly shared?: boolean
 }
 
 export type Listener = {
@@ -49,7 +49,7 @@ export type Listener = {
 export const openListener = async (
   listen: Listen,
   handlers: Handlers,
-  binding: Binding = { turns: true },
+  binding: Binding = { shared: true },
 ): Promise<Listener> => {
   let draining = false
   let stopped = false
@@ -174,7 +174,7 @@ const boundPort = (server: Server, listen: Listen): number => {
 
 const bind = async (server: Server, listen: Listen, binding: Binding): Promise<void> => {
   if (binding.fd !== undefined) return listenOn(server, { fd: binding.fd }, listen)
-  if (binding.turns || !SHARES_PORTS) return listenOn(server, listen, listen)
+  if (binding.shared || !SHARES_PORTS) return listenOn(server, listen, listen)
   if (!binding.beside && listen.port !== 0) await expectFree(listen)
   await listenOn(server, { ...listen, reusePort: true }, listen)
 }

@@ -12,7 +12,7 @@ import type { Assignment } from './worker.ts'
 
 /**
  * Serves with `count` processes. This one supervises: it takes no request, and opens no store. Each worker is a whole
- * server; they listen beside each other in public, and take turns on the admin address (docs/decisions/0013).
+ * server; they listen beside each other in public, and share the admin address (docs/decisions/0013).
  * Throws what the first worker fails with.
  */
 export const startWorkers = async (
@@ -32,6 +32,8 @@ export const startWorkers = async (
   let problems: readonly string[] = []
   if (isShared(bindings) && config.listen.port !== 0) await expectFree(config.listen)
 
+  // What is shared is accepted by the workers themselves: what waited here for one of them would be lost when they close.
+  cluster.schedulingPolicy = cluster.SCHED_NONE
   // With `serialization`, maps come through as maps.
   cluster.setupPrimary({ serialization: 'advanced' })
   const fleet: Fleet = createFleet({

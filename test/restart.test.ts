@@ -285,6 +285,10 @@ describe('§6.10 a socket that systemd listens on (sd_listen_fds)', () => {
       ['ignore', 'pipe', 'pipe', handle as 'pipe'],
     )
     holder.close()
+    closers.push(async () => {
+      for (const pid of await childrenOf(manager.child.pid ?? 0).catch(() => []))
+        process.kill(pid, 'SIGKILL')
+    })
     const starts = () => manager.output().split('"event":"listening"').length - 1
     await until(() => starts() === 1, 30)
     const load = steadyLoad({ port: before.port, path: '/open/x' }, { kept: 3, fresh: 4, pause: 5 })

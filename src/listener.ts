@@ -25,7 +25,7 @@ export type Binding = {
   readonly fd?: number
   /** Others may listen there, too: our fellow workers, or the process whose place we take. */
   readonly beside?: boolean
-  /** All workers share one socket (node:cluster), in place of sockets of their own. */
+  /** All workers share one socket in place of sockets of their own (node:cluster). */
   readonly shared?: boolean
 }
 

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import type { Clock } from './clock.ts'
-import type { Config } from './config/config.ts'
+import type { Config, Listen } from './config/config.ts'
 import { createFleet, type Fleet } from './fleet.ts'
 import { expectFree } from './listener.ts'
 import type { Bindings } from './listeners.ts'
@@ -31,9 +31,11 @@ export const startWorkers = async (
   let config = initial
   let problems: readonly string[] = []
   if (isShared(bindings) && config.listen.port !== 0) await expectFree(config.listen)
+  if (bindings.turn === undefined) await expectFree(config.admin.listen)
 
-  // What is shared is accepted by the workers themselves: what waited here for one of them would be lost when they close.
-  cluster.schedulingPolicy = cluster.SCHED_NONE
+  // Of a socket that outlives us the workers take connections themselves: what waited here would be lost when they close.
+  const { fd } = bindings.main
+  cluster.schedulingPolicy = fd === undefined ? cluster.SCHED_RR : cluster.SCHED_NONE
   // With `serialization`, maps come through as maps.
   cluster.setupPrimary({ serialization: 'advanced' })
   const fleet: Fleet = createFleet({
@@ -58,8 +60,10 @@ export const startWorkers = async (
     admin: stand.admin,
     warm: async () => {},
     async apply(next) {
-      const moves = JSON.stringify(next.listen) !== JSON.stringify(config.listen)
-      if (moves && isShared(bindings)) await expectFree(next.listen)
+      const moves = (listen: Listen, from: Listen) =>
+        JSON.stringify(listen) !== JSON.stringify(from)
+      if (moves(next.listen, config.listen) && fd === undefined) await expectFree(next.listen)
+      if (moves(next.admin.listen, config.admin.listen)) await expectFree(next.admin.listen)
       await fleet.change(next, () => {
         config = next
         problems = []

@@ -42,7 +42,48 @@ export type Listen = { readonly host: string; readonly port: number }
 export type StoreLocation =
   | { readonly kind: 'memory' }
   | { readonly kind: 'sqlite'; readonly file: string }
-  | { readonly kind: 'redis' | 'postgres'; readonly url: string }
+  | RedisLocation
+  | PostgresLocation
+
+export type RedisLocation = {
+  readonly kind: 'redis'
+  readonly host: string
+  readonly port: number
+  readonly username?: string
+  readonly password?: string
+  readonly database: number
+  /** Of every key, list and channel. */
+  readonly prefix: string
+  /** How many replicas must have a write before it counts as done. */
+  readonly replicas: number
+  readonly tls?: StoreTls
+}
+
+export type PostgresLocation = {
+  readonly kind: 'postgres'
+  /** A name, an address, or the folder of a socket. */
+  readonly host: string
+  readonly port: number
+  readonly username: string
+  readonly password?: string
+  readonly database: string
+  /** Where our tables are. */
+  readonly schema: string
+  /** At most, besides the one that listens. */
+  readonly connections: number
+  readonly tls?: StoreTls
+}
+
+/** PEM texts (file names, until the configuration is assembled). `verify`: nothing, the authority, or also the host. */
+export type StoreTls = {
+  readonly verify: 'none' | 'ca' | 'full'
+  /** Instead of the authorities that Node trusts. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  /** Instead of the host, to ask for (SNI) and to verify. */
+  readonly servername?: string
+}
 
 export type TokenLifetimes = {
   readonly accessToken: number

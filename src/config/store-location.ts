@@ -1,8 +1,12 @@
 import { resolve } from 'node:path'
 import type { StoreLocation } from './config.ts'
+import { readPem } from './pem.ts'
+import { parsePostgres } from './postgres-url.ts'
 import { Wrong } from './problem.ts'
+import { parseRedis } from './redis-url.ts'
+import { withPem } from './store-url.ts'
 
-/** Where the store is. The file of `sqlite:` stays as it was written; `locate` makes it absolute. */
+/** Where the store is. Files stay as they were written; `locate` makes them absolute, and reads PEM. */
 export const parseStore = (text: string): StoreLocation => {
   if (text === 'memory') return { kind: 'memory' }
   const scheme = /^([a-z]+):/.exec(text)?.[1]
@@ -11,9 +15,12 @@ export const parseStore = (text: string): StoreLocation => {
   return parse(text)
 }
 
-/** A relative SQLite file starts at the folder of the configuration file. */
-export const locate = (store: StoreLocation, folder: string): StoreLocation =>
-  store.kind === 'sqlite' ? { kind: 'sqlite', file: resolve(folder, store.file) } : store
+/** Relative files start at the folder of the configuration file; PEM is read. Throws `Wrong` where it cannot be. */
+export const locate = (store: StoreLocation, folder: string): StoreLocation => {
+  if (store.kind === 'sqlite') return { kind: 'sqlite', file: resolve(folder, store.file) }
+  if (store.kind === 'memory' || store.tls === undefined) return store
+  return { ...store, tls: withPem(store.tls, (file) => readPem(file, folder)) }
+}
 
 const FORMS =
   'must be memory:, sqlite:FILE, or a URL that begins with redis://, rediss://, postgres:// or postgresql://'
@@ -33,20 +40,11 @@ const sqlite = (text: string): StoreLocation => {
   return { kind: 'sqlite', file }
 }
 
-const shared =
-  (kind: 'redis' | 'postgres') =>
-  (text: string): StoreLocation => {
-    // The text may hold a password, so no message repeats it.
-    if (!/^[a-z]+:\/\//.test(text) || !URL.canParse(text))
-      throw new Wrong(`must be a ${kind}:// URL with a host`)
-    return { kind, url: text }
-  }
-
-const SCHEMES = new Map([
+const SCHEMES = new Map<string, (text: string) => StoreLocation>([
   ['memory', memory],
   ['sqlite', sqlite],
-  ['redis', shared('redis')],
-  ['rediss', shared('redis')],
-  ['postgres', shared('postgres')],
-  ['postgresql', shared('postgres')],
+  ['redis', parseRedis],
+  ['rediss', parseRedis],
+  ['postgres', parsePostgres],
+  ['postgresql', parsePostgres],
 ])

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -10,15 +11,16 @@ import { createDeviceCodes, type DeviceCodes } from './device-codes.ts'
 import { endFormer } from './former.ts'
 import { createGrants, type Grants } from './grants.ts'
 import { keptSecret } from './kept-secret.ts'
+import { createLateTerms } from './late-terms.ts'
 import { createLives, type Lives } from './lives.ts'
-import { memoryStore } from './memory.ts'
+import { openStore } from './open-store.ts'
 import { createPasswords, type Passwords } from './passwords.ts'
 import { createPushedRequests, type PushedRequests } from './pushed-requests.ts'
 import { createTokenReader } from './read-token.ts'
 import { createRefreshTokens, type RefreshTokens } from './refresh-tokens.ts'
 import { createSecrets, randomSecret, type Secrets } from './secrets.ts'
 import { createSessions, type Sessions } from './sessions.ts'
-import { MISSED, type Store, StoreRefused } from './store.ts'
+import { MISSED, type Store, StoreRefused, StoreUnavailable } from './store.ts'
 import { type FileTerms, NAMES, openTerms } from './terms.ts'
 import { type AccessTokens, createAccessTokens, type Ended } from './tokens.ts'
 
@@ -58,10 +60,11 @@ export const openStores = async (
 ): Promise<Stores> => {
   let config = initial
   const { clock, log } = deps
-  const store = deps.store ?? (await openStore(config, deps))
+  requireSecret(config)
+  const store = deps.store ?? (await openStore(config.store, deps))
   const secrets = createSecrets(secretsOf(config))
-  const terms = await termsOf(store, secrets)
-  const over = terms.replace(config)
+  const terms = createLateTerms()
+  let closed = false
   const tokenLife = () => longestTokenLife(config)
   const clients = createClients({ store, clock, settings: config.clients })
   const accounts = createAccounts(config.accounts)
@@ -93,7 +96,14 @@ export const openStores = async (
       void chores.finish([() => terms.look(endElsewhere)])
     }
   })
-  void settle(over)
+  await readTerms({
+    ...{ store, secrets, log, shared: isShared(config), stopped: () => closed },
+    begin(read) {
+      const over = read.replace(config)
+      terms.begin(read)
+      void settle(over)
+    },
+  })
 
   return {
     ...{ store, secrets, tokens, grants, clients, accounts, sessions, consents },
@@ -117,6 +127,7 @@ export const openStores = async (
       await settle(former)
     },
     async close() {
+      closed = true
       unsubscribe()
       await chores.stop()
       tokens.close()
@@ -125,27 +136,55 @@ export const openStores = async (
   }
 }
 
-const openStore = async (config: Config, deps: { clock: Clock; log: Log }): Promise<Store> => {
-  const { store } = config
-  if (store.kind === 'memory') return memoryStore(deps)
-  if (store.kind === 'sqlite') return (await import('./sqlite.ts')).sqliteStore(store.file, deps)
-  throw new StoreRefused(
-    `store: ${store.kind} is not in this release`,
-    'Use sqlite:FILE, or memory: for what may be lost at the next start.',
-  )
-}
-
-const termsOf = async (store: Store, secrets: Secrets): Promise<FileTerms> => {
+/** Reads them until the store answers: one that is shared may come later than we do. */
+const readTerms = async (deps: {
+  readonly store: Store
+  readonly secrets: Secrets
+  readonly log: Log
+  readonly shared: boolean
+  readonly begin: (terms: FileTerms) => void
+  readonly stopped: () => boolean
+}): Promise<void> => {
+  const attempt = async (): Promise<void> => deps.begin(await openTerms(deps))
+  const insist = async (): Promise<void> => {
+    while (!deps.stopped()) {
+      await pause(AGAIN, undefined, { ref: false })
+      try {
+        return await attempt()
+      } catch (cause) {
+        deps.log.debug('store.names', { cause })
+      }
+    }
+  }
   try {
-    return await openTerms({ store, secrets })
+    await attempt()
   } catch (cause) {
-    await store.close()
+    if (deps.shared && cause instanceof StoreUnavailable) {
+      deps.log.warn('store.unavailable', { cause })
+      void insist()
+      return
+    }
+    await deps.store.close()
     throw new StoreRefused(
       'store: what it knows of the configuration cannot be read',
       'See that nothing else holds the store, then start again.',
       { cause },
     )
   }
+}
+
+// Milliseconds.
+const AGAIN = 250
+
+const isShared = ({ store }: Pick<Config, 'store'>): boolean =>
+  store.kind === 'redis' || store.kind === 'postgres'
+
+const requireSecret = (config: Config): void => {
+  if (!isShared(config) || config.secret.length > 0) return
+  throw new StoreRefused(
+    'secret: is empty, and the store is shared',
+    'Give every instance the same: openssl rand -base64 32.',
+  )
 }
 
 const secretsOf = (config: Config): readonly string[] => {

@@ -9,9 +9,9 @@ import { isSocket, parseStoreUrl, type StoreUrl, tlsFiles, wholeNumber } from '.
 export const parsePostgres = (text: string): PostgresLocation => {
   const url = parseStoreUrl(text, { kind: 'postgres', port: 5432, known: KNOWN })
   const schema = url.parameters.get('schema') ?? 'portcullis'
-  // Written into statements, where nothing can be bound.
-  if (!/^[a-z_][a-z0-9_]{0,47}$/.test(schema))
-    throw new Wrong('must have a schema of small letters, digits and _')
+  // Written into statements, where nothing can be bound, and with 17 characters behind it the name of a channel, of 63.
+  if (!/^[a-z_][a-z0-9_]{0,45}$/.test(schema))
+    throw new Wrong('must have a schema of at most 46 small letters, digits and _')
   const { host, port, username = 'postgres', password } = url
   const tls = readTls(url)
   return {

@@ -28,7 +28,7 @@ export const keepConnected = <Connection>(keep: Keep<Connection>): Connected<Con
   const { log } = keep
   let connection: Connection | undefined
   let why: unknown
-  let told = false
+  const told = new Set<string>()
   let closed = false
   let pause = SHORTEST
   let timer: NodeJS.Timeout | undefined
@@ -44,12 +44,10 @@ export const keepConnected = <Connection>(keep: Keep<Connection>): Connected<Con
 
   const fail = (cause: unknown): void => {
     why = cause
-    // Once, not with every attempt for as long as it lasts.
-    if (!told) {
-      if (cause instanceof StoreRefused) log.error('store.refused', { cause })
-      else log.warn('store.lost', { cause })
-    }
-    told = true
+    // Once each, not with every attempt for as long as it lasts.
+    const event = cause instanceof StoreRefused ? 'store.refused' : 'store.lost'
+    if (!told.has(event)) log[event === 'store.refused' ? 'error' : 'warn'](event, { cause })
+    told.add(event)
     timer = setTimeout(() => void attempt(), pause)
     timer.unref()
     pause = Math.min(pause * 2, LONGEST)
@@ -69,8 +67,8 @@ export const keepConnected = <Connection>(keep: Keep<Connection>): Connected<Con
     if (closed) return keep.disconnect(made)
     connection = made
     pause = SHORTEST
-    if (told) log.info('store.restored')
-    told = false
+    if (told.size > 0) log.info('store.restored')
+    told.clear()
     keep.standing()
   }
 

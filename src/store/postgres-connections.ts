@@ -41,8 +41,9 @@ export const openPool = (
     allowExitOnIdle: true,
     onConnect: (client) => prepare(client, location, patience),
   })
-  // Without a listener an error would end the process.
+  // Without a listener an error would end the process; the pool's own is gone while a connection is in use.
   pool.on('error', idle)
+  pool.on('connect', (client) => client.on('error', idle))
 
   const acquire = async (end: number): Promise<pg.PoolClient> => {
     for (;;) {

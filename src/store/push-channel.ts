@@ -15,6 +15,8 @@ export type PushChannel = Channel & {
   receive(envelope: string): void
   /** The connection stands, after another: messages may have been lost in between. */
   restored(): void
+  /** Messages may have been lost. */
+  missed(): void
   /** The connection is gone. */
   lost(): void
   /** What a heartbeat says now. */
@@ -34,8 +36,6 @@ export const createPushChannel = (
   let stood = false
   let lag = 0
   const began = ticks()
-
-  const deliver = (message: string): void => tell(message)
 
   const remember = (id: string): void => {
     early.add(id)
@@ -57,7 +57,7 @@ export const createPushChannel = (
         // Gone from the set: it has come back before its batch was answered.
         if (early.delete(id)) continue
         remember(id)
-        deliver(message)
+        tell(message)
       }
     },
     receive(envelope) {
@@ -70,18 +70,19 @@ export const createPushChannel = (
       }
       if (from !== process) {
         lag = Math.max(0, systemClock() - at)
-        deliver(message)
+        tell(message)
       } else if (!early.delete(id)) {
         remember(id)
-        deliver(message)
+        tell(message)
       }
     },
     restored() {
       heard = ticks()
       standing = true
-      if (stood) deliver(MISSED)
+      if (stood) tell(MISSED)
       stood = true
     },
+    missed: () => tell(MISSED),
     lost() {
       standing = false
     },

@@ -102,10 +102,14 @@ end
 return #over
 `)
 
-/** Writes, as only that tells a server that takes writes; answers its time. KEYS: the beat. ARGV: channel, message. */
+/**
+ * Writes, as only that tells a server that takes writes. Answers its time, and the epoch of what it holds: `ARGV[3]` where
+ * it has none, since somebody has emptied it. KEYS: the beat, the epoch. ARGV: channel, message, another epoch.
+ */
 export const BEAT = script(`
 redis.call('SET', KEYS[1], ARGV[2], 'PX', 60000)
 redis.call('PUBLISH', ARGV[1], ARGV[2])
+redis.call('SET', KEYS[2], ARGV[3], 'NX')
 local time = redis.call('TIME')
-return string.format('%.3f', time[1] * 1000 + time[2] / 1000)
+return {string.format('%.3f', time[1] * 1000 + time[2] / 1000), redis.call('GET', KEYS[2])}
 `)

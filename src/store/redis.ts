@@ -6,7 +6,7 @@ import { createCalls, wordsOf } from './calls.ts'
 import { keepConnected } from './keep-connected.ts'
 import { createListeners } from './listeners.ts'
 import { createPushChannel } from './push-channel.ts'
-import { admitRedis, redisRefusal } from './redis-admission.ts'
+import { admitRedis, nameOf, redisRefusal } from './redis-admission.ts'
 import { openRedisLink, type RedisLink } from './redis-link.ts'
 import { BEAT, COMMIT, PURGE } from './redis-scripts.ts'
 import { randomSecret } from './secrets.ts'
@@ -36,6 +36,8 @@ export const redisStore = async (location: RedisLocation, deps: RedisDeps): Prom
   const calls = createCalls({ deadline, most })
   // The server's clock minus ours, in milliseconds: what we gave up must not begin there.
   let ahead = 0
+  // Of what the server holds: another, when somebody has emptied it under us.
+  let epoch: string | undefined
   let answered = ticks()
   // Heartbeats that the server took in a row, and that did not come back.
   let unheard = 0
@@ -68,11 +70,17 @@ export const redisStore = async (location: RedisLocation, deps: RedisDeps): Prom
     return Number(seconds) * 1000 + Number(microseconds) / 1000 - (sent + ticks()) / 2
   }
 
-  const beatOn = async (link: RedisLink): Promise<number> => {
+  const beatOn = async (link: RedisLink): Promise<void> => {
     const sent = ticks()
-    const parts = [names.beat(process), channel.beat()]
-    const time = Number(await link.run<string>(BEAT, [names.beat(process)], parts))
-    return time - (sent + ticks()) / 2
+    const parts = [names.beat(process), channel.beat(), randomSecret()]
+    const keys = [names.beat(process), names.epoch]
+    const [time, found = ''] = await link.run<string[]>(BEAT, keys, parts)
+    ahead = Number(time) - (sent + ticks()) / 2
+    if (epoch !== undefined && epoch !== found) {
+      log.error('store.emptied', { store: nameOf(location) })
+      channel.missed()
+    }
+    epoch = found
   }
 
   const links = keepConnected({
@@ -102,7 +110,7 @@ export const redisStore = async (location: RedisLocation, deps: RedisDeps): Prom
       // Hung, or behind a network that swallows everything: what it owes us is not waited for.
       if (ticks() - answered > HUNG) return links.drop(link, new Error('it does not answer'))
       try {
-        ahead = await beatOn(link)
+        await beatOn(link)
       } finally {
         answered = ticks()
       }
@@ -192,6 +200,7 @@ export const redisStore = async (location: RedisLocation, deps: RedisDeps): Prom
 
 const namesIn = (prefix: string) => ({
   own: [`${prefix}sequence`, `${prefix}places`, `${prefix}due`],
+  epoch: `${prefix}epoch`,
   channel: `${prefix}messages`,
   row: (key: string) => `${prefix}row:${key}`,
   list: (name: string) => `${prefix}list:${name}`,

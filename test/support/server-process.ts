@@ -28,6 +28,7 @@ export type Processes = {
 /** One program with all that it starts. */
 export const createProcesses = (): Processes => {
   let child: ChildProcess | undefined
+  let ended = Promise.resolve()
   let said = ''
 
   const family = (): number[] => (child?.pid === undefined ? [] : familyOf(child.pid))
@@ -48,6 +49,9 @@ export const createProcesses = (): Processes => {
         cwd: '/',
         ...(as !== undefined && { uid: as, gid: as }),
       })
+      const { promise, resolve } = Promise.withResolvers<void>()
+      child.once('exit', () => resolve())
+      ended = promise
       const hear = (chunk: Buffer) => {
         said = (said + chunk).slice(-20_000)
       }
@@ -61,6 +65,8 @@ export const createProcesses = (): Processes => {
     async kill() {
       const all = family()
       for (const pid of all) attempt(() => process.kill(pid, 'SIGKILL'))
+      // Fetched by us: until then its number is taken, and its successor believes that it lives.
+      await ended
       while (all.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 5))
     },
   }

@@ -123,6 +123,16 @@ const tasks = new Map<string, (parameters: never) => unknown>([
     },
   ],
   ['publish', async ({ message }: { message: string }) => (await store()).publish(message)],
+  [
+    'publish-times',
+    // One message after the other, each the moment when it is published.
+    async ({ count }: { count: number }) => {
+      const published = await store()
+      for (let n = 0; n < count; n += 1) {
+        await published.publish(`time ${performance.timeOrigin + performance.now()}`)
+      }
+    },
+  ],
   ['keep', () => keptSecret(file)],
   ['listen', async () => void (await store()).subscribe(say)],
   [

@@ -1,14 +1,18 @@
+import { chownSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../src/clock.ts'
 import { openStores } from '../src/store/open.ts'
 import { openStore } from '../src/store/open-store.ts'
 import { MISSED, type Store, StoreRefused, StoreUnavailable } from '../src/store/store.ts'
+import { createAuthority } from './support/certificates.ts'
 import { startFaultProxy, withoutNotifications } from './support/fault-proxy.ts'
-import { until } from './support/portcullis.ts'
+import { freePort, until } from './support/portcullis.ts'
+import { otherUser } from './support/postgres-server.ts'
 import type { StoreServer } from './support/server-process.ts'
 import { postgres, redis, serverKinds } from './support/store-servers.ts'
-import { locationOf, recordingLog, storeConfig } from './support/stores.ts'
+import { locationOf, recordingLog, storeConfig, temporaryFolder } from './support/stores.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -140,6 +144,53 @@ for (const { kind, absent, start } of serverKinds) {
       )
       expect(new Set(await Promise.all(again))).toEqual(new Set([true]))
     })
+
+    it('P3 R-29 kill -9 of the server in the midst of writing, 5 times: what was acknowledged is there, none of it by half', async () => {
+      const store = await openAt(server.url(freshName()))
+      const acknowledged: string[] = []
+      let stopped = false
+      const write = async (writer: number): Promise<void> => {
+        for (let n = 0; !stopped; n += 1) {
+          const key = `${writer}-${n}`
+          const twins = [key, `${key}-too`].map(
+            (one) =>
+              ({
+                op: 'set',
+                key: one,
+                value: key,
+                expires: inAMinute(),
+                indexes: ['all'],
+              }) as const,
+          )
+          const written = await store.batch(twins).catch(() => false)
+          if (written) acknowledged.push(key)
+          else await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+      }
+      const writers = Array.from({ length: 4 }, (_, writer) => write(writer))
+      for (let round = 0; round < 5; round += 1) {
+        const enough = acknowledged.length + 20 + 10 * round
+        await until(() => acknowledged.length >= enough)
+        await server.kill()
+        await server.start()
+      }
+      stopped = true
+      await Promise.all(writers)
+      await until(works(store))
+      expect(await store.getMany(acknowledged)).toEqual(acknowledged)
+      let cursor: string | undefined
+      const listed = new Set<string>()
+      do {
+        const page = await store.list('all', { limit: 1000, ...(cursor && { cursor }) })
+        for (const { key } of page.rows) listed.add(key)
+        cursor = page.cursor
+      } while (cursor !== undefined)
+      const alone = [...listed].filter(
+        (key) => !listed.has(key.endsWith('-too') ? key.slice(0, -4) : `${key}-too`),
+      )
+      expect(alone).toEqual([])
+      expect(acknowledged.filter((key) => !listed.has(key))).toEqual([])
+    }, 60_000)
 
     it('R-22 is slow: 200 ms are waited for, what comes after the deadline is not, and then it is fast again', async () => {
       const proxy = await through(server.port)
@@ -478,6 +529,68 @@ describe.skipIf(postgres.absent)('postgres', () => {
     await server.start()
     expect((await refusalOf(server.url(freshName()))).message).toContain('is a standby')
   })
+})
+
+describe('TLS', () => {
+  const authority = createAuthority()
+  const { cert, key } = authority.issue('DNS:localhost')
+  const folder = temporaryFolder()
+  const file = (name: string, text: string): string => {
+    const path = join(folder.path, name)
+    writeFileSync(path, text, { mode: 0o600 })
+    return path
+  }
+  const ca = file('ca.pem', authority.ca)
+  const other = file('other.pem', createAuthority('another').ca)
+  const files = { cert: file('cert.pem', cert), key: file('key.pem', key) }
+  const user = otherUser()
+  if (user !== undefined) {
+    for (const path of [folder.path, files.cert, files.key]) chownSync(path, user, user)
+  }
+  afterAll(folder.remove)
+
+  /** `at` names a host and what follows the `?`. */
+  const check = async (at: (host: string, parameters: string) => string, caName: string) => {
+    await (await openAt(at('localhost', `${caName}=${ca}`))).ping()
+    const refusals = [at('localhost', `${caName}=${other}`), at('127.0.0.1', `${caName}=${ca}`)]
+    for (const place of refusals) {
+      expect((await refusalOf(place)).message).toMatch(/its certificate is not one that we take/)
+    }
+  }
+
+  it.skipIf(redis.absent)('rediss:// verifies the authority and the host', async () => {
+    const port = await freePort()
+    const server = await redis.start([
+      ...['--tls-port', String(port), '--tls-auth-clients', 'no', '--tls-ca-cert-file', ca],
+      ...['--tls-cert-file', files.cert, '--tls-key-file', files.key],
+    ])
+    closers.push(server.stop)
+    await check((host, parameters) => `rediss://${host}:${port}?${parameters}`, 'ca')
+    const plain = await refusalOf(`rediss://localhost:${server.port}?ca=${ca}`)
+    expect(plain.message).toContain('does not speak TLS there')
+  })
+
+  it.skipIf(postgres.absent)(
+    'sslmode=verify-full does, verify-ca only the authority, require neither',
+    async () => {
+      const server = await postgres.start([
+        ...['ssl=on', `ssl_cert_file=${files.cert}`, `ssl_key_file=${files.key}`],
+      ])
+      closers.push(server.stop)
+      const at = (host: string, parameters: string) =>
+        `postgres://postgres@${host}:${server.port}/postgres?schema=tls&${parameters}`
+      await check(
+        (host, parameters) => at(host, `sslmode=verify-full&${parameters}`),
+        'sslrootcert',
+      )
+      await (await openAt(at('127.0.0.1', `sslmode=verify-ca&sslrootcert=${ca}`))).ping()
+      await (await openAt(at('127.0.0.1', 'sslmode=require'))).ping()
+      const encrypted =
+        "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'portcullis'"
+      expect(server.ask(encrypted)).toBe('t')
+    },
+    60_000,
+  )
 })
 
 describe('a shared store', () => {

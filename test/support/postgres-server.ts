@@ -74,8 +74,8 @@ export const startPostgres = async (settings: readonly string[] = []): Promise<S
   }
 }
 
-// PostgreSQL refuses to run as root.
-const otherUser = (): number | undefined => {
+/** PostgreSQL refuses to run as root. Undefined: it may run as we do. */
+export const otherUser = (): number | undefined => {
   if (process.getuid?.() !== 0) return undefined
   const users = readFileSync('/etc/passwd', 'utf8')
     .split('\n')

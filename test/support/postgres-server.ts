@@ -36,11 +36,11 @@ export const startPostgres = async (settings: readonly string[] = []): Promise<S
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`)
 
   const psql = findProgram('psql', FOLDERS) ?? 'psql'
-  const ask = (text: string): string => {
+  const ask = (text: string | readonly string[]): string => {
     const parts = ['-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', '-X', '-A', '-t']
-    const { stdout, stderr, status } = spawnSync(psql, [...parts, '-c', text, 'postgres'], {
+    const { stdout, stderr, status } = spawnSync(psql, [...parts, '-c', String(text), 'postgres'], {
       encoding: 'utf8',
-      timeout: 10_000,
+      timeout: 30_000,
     })
     return status === 0 ? stdout.trim() : `failed: ${stderr}`
   }

@@ -11,9 +11,10 @@ export const startRedis = async (settings: readonly string[] = []): Promise<Stor
   const port = await freePort()
   const processes = createProcesses()
 
-  const ask = (text: string): string => {
-    const parts = ['-p', String(port), '--raw', ...text.split(' ')]
-    return spawnSync('redis-cli', parts, { encoding: 'utf8', timeout: 5000 }).stdout.trim()
+  const ask = (text: string | readonly string[]): string => {
+    const words = typeof text === 'string' ? text.split(' ') : text
+    const parts = ['-p', String(port), '--raw', ...words]
+    return spawnSync('redis-cli', parts, { encoding: 'utf8', timeout: 10_000 }).stdout.trim()
   }
 
   const start = async (): Promise<void> => {

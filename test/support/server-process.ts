@@ -7,8 +7,8 @@ export type StoreServer = {
   readonly port: number
   /** What `store:` says: rows of their own under each name (small letters and digits). */
   url(name: string): string
-  /** A command or a statement, as the server's administrator. */
-  ask(text: string): string
+  /** A command (its words, where one has spaces in it) or a statement, as the server's administrator. */
+  ask(text: string | readonly string[]): string
   /** SIGSTOP to all of it. */
   pause(): void
   resume(): void

@@ -130,7 +130,7 @@ const REFUSALS = new Map<string, readonly [string, string]>([
 ])
 
 /** Without user and password. */
-export const nameOf = ({ host, port, database }: PostgresLocation): string =>
+const nameOf = ({ host, port, database }: PostgresLocation): string =>
   `postgres://${host.includes(':') ? `[${host}]` : host}:${port}/${database}`
 
 const OLDEST = 130_000

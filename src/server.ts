@@ -1,22 +1,24 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Api, createAdmin } from './admin/admin.ts'
+import type { LiveTarget } from './admin/room.ts'
+import { createAdminApi } from './admin-api.ts'
 import type { Clock } from './clock.ts'
 import type { Config, Listen } from './config/config.ts'
 import { explainRequest } from './explain-request.ts'
-import { createGateway, type Gateway } from './gateway/gateway.ts'
-import { type Listener, mostConnections, openListener } from './listener.ts'
+import type { Gateway } from './gateway/gateway.ts'
+import { exportGauges } from './gauges.ts'
+import { createGeneration } from './generation.ts'
+import { openListeners } from './listeners.ts'
 import { createMalformed } from './malformed.ts'
 import { createThrottles } from './oauth/throttle.ts'
-import { createPeerOf } from './peer.ts'
+import type { AuditTrail } from './store/audit-trail.ts'
 import { openStores, type Stores } from './store/open.ts'
-import { createAccessLog } from './telemetry/access-log.ts'
-import type { Observe } from './telemetry/exchange.ts'
+import { counted } from './telemetry/counted-log.ts'
 import type { Log } from './telemetry/log.ts'
-import { createMetrics, type Metrics } from './telemetry/metrics.ts'
-import { createRouteTallies, exportRoutes, type RouteTallies } from './telemetry/route-tally.ts'
-import { createStreamCounts, exportStreams, type StreamCounts } from './telemetry/stream-counts.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { createRouteTallies, exportRoutes } from './telemetry/route-tally.ts'
+import { createStreamCounts, exportStreams } from './telemetry/stream-counts.ts'
 import { exportUpstreams } from './telemetry/upstream-metrics.ts'
-import { createTallies, type Tallies } from './telemetry/upstream-tally.ts'
+import { createTallies, type Tally } from './telemetry/upstream-tally.ts'
 
 /** A gateway that listens. */
 export type RunningServer = {
@@ -43,8 +45,10 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   const metrics = createMetrics()
   const tallies = createTallies()
   const routes = createRouteTallies()
-  const log = counted(deps.log, metrics)
+  let trail: AuditTrail | undefined
+  const log = counted(deps.log, metrics, (event, fields) => trail?.record(event, fields))
   const stores = await openStores(config, { clock: deps.clock, log })
+  trail = stores.audit
   const throttles = createThrottles()
   const streams = createStreamCounts()
   exportStreams(metrics, streams)
@@ -67,11 +71,16 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   let problems: readonly string[] = []
 
   // Loaded after listening, but then at once: the command line reads the token that is made here.
-  let api: ReturnType<typeof createApiOf> | undefined
+  let api: Promise<Api> | undefined
   const loadApi = () => {
-    api ??= createApiOf(config, log, (question) =>
-      explainRequest(question, { gateway: current.gateway, config: inForce, stores }),
-    )
+    api ??= createAdminApi({
+      ...{ stores, log, clock: deps.clock, started: deps.clock() },
+      config: () => inForce,
+      problems: () => problems,
+      explain: (question) =>
+        explainRequest(question, { gateway: current.gateway, config: inForce, stores }),
+      targets: async () => Array.from(tallies.all(), liveTarget),
+    })
     return api
   }
 
@@ -138,160 +147,16 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
 /** Seconds that WebSockets have to close before connections are cut. */
 const FAREWELL = 5
 
-/** What belongs to one configuration: replaced as a whole when another is put in force. */
-type Generation = {
-  readonly gateway: Gateway
-  readonly observe: Observe
-  request(req: IncomingMessage, res: ServerResponse): void
-  warm(): Promise<void>
-}
-
-type GenerationDeps = {
-  readonly clock: Clock
-  readonly log: Log
-  readonly stores: Stores
-  readonly metrics: Metrics
-  readonly throttles: ReturnType<typeof createThrottles>
-  readonly streams: StreamCounts
-  readonly tallies: Tallies
-  readonly routes: RouteTallies
-}
-
 /** Reads and writes: the heartbeat of the channel is a write. */
 const answering = async ({ store }: Stores): Promise<void> => {
   await store.ping()
   if (!store.channel.healthy()) throw new Error('the store takes no writes')
 }
 
-const createGeneration = (
-  config: Config,
-  { clock, log, stores, metrics, throttles, streams, tallies, routes }: GenerationDeps,
-): Generation => {
-  const peer = createPeerOf(config.trustedProxies)
-  const accessLog = config.log.access ? createAccessLog(log) : undefined
-  const observe: Observe = (exchange) => {
-    metrics.exchange(exchange)
-    accessLog?.(exchange)
-  }
-  const gateway = createGateway({
-    ...{ config, peer, observe, clock, log, streams, tallies, routes },
-    tokens: stores.tokens,
-    lives: stores.lives,
-  })
-  // Loaded after listening: the data plane must not wait for what it does not use.
-  let front: Promise<(req: IncomingMessage, res: ServerResponse) => void> | undefined
-  const loadFront = () => {
-    front ??= createFrontOf({ config, stores, peer, observe, clock, log, throttles })
-    return front
-  }
-  return {
-    gateway,
-    observe,
-    request(req, res) {
-      if (gateway.handle(req, res)) return
-      loadFront().then(
-        (handle) => handle(req, res),
-        (error: unknown) => {
-          log.error('front.failed', { error })
-          res.destroy()
-        },
-      )
-    },
-    async warm() {
-      await Promise.all([gateway.warm(), loadFront()])
-    },
-  }
-}
-
-const createFrontOf = async (deps: {
-  config: Config
-  stores: Stores
-  peer: ReturnType<typeof createPeerOf>
-  observe: Observe
-  clock: Clock
-  log: Log
-  throttles: ReturnType<typeof createThrottles>
-}) => {
-  const [{ createFront }, { createAuthorizationServer }] = await Promise.all([
-    import('./front.ts'),
-    import('./oauth/authorization-server.ts'),
-  ])
-  const { middleware, warm } = createAuthorizationServer(deps)
-  await warm()
-  const demo = deps.config.demo ? [(await import('./demo/demo-client.ts')).createDemo(deps)] : []
-  return createFront({ ...deps, middleware: [middleware, ...demo] })
-}
-
-const createApiOf = async (config: Config, log: Log, explain: Gateway['explain']): Promise<Api> => {
-  const [{ createApi }, { explainEndpoint }, { adminToken }] = await Promise.all([
-    import('./admin/api.ts'),
-    import('./admin/explain.ts'),
-    import('./store/admin-token.ts'),
-  ])
-  const access = { token: adminToken(config), host: config.admin.listen.host }
-  return createApi({ access, endpoints: [explainEndpoint(explain)], log })
-}
-
-const openListeners = async (
-  config: Config,
-  handlers: Parameters<typeof openListener>[1] & {
-    admin: (req: IncomingMessage, res: ServerResponse) => void
-  },
-): Promise<{ main: Listener; admin: Listener }> => {
-  const admin = await openListener(config.admin.listen, { request: handlers.admin })
-  const most = mostConnections(config.limits.connections)
-  const main = await openListener(config.listen, { ...handlers, most }).catch(
-    async (error: unknown) => {
-      await admin.drain({ idle: 0, limit: 0 })
-      throw error
-    },
-  )
-  return { main, admin }
-}
-
-/** Audit events and failures are counted under their names. */
-const counted = (log: Log, metrics: Metrics): Log => ({
-  ...log,
-  warn(event, fields) {
-    metrics.event(event)
-    log.warn(event, fields)
-  },
-  error(event, fields) {
-    metrics.event(event)
-    log.error(event, fields)
-  },
-  audit(event, fields) {
-    metrics.event(event)
-    log.audit(event, fields)
-  },
+const liveTarget = ({ upstream, target, inFlight, retries, ejections, up }: Tally): LiveTarget => ({
+  ...{ upstream, target, inFlight, retries, ejections },
+  up: up === 1,
 })
-
-const exportGauges = (metrics: Metrics, { tokens, store }: Stores, log: Deps['log']): void => {
-  metrics.gauge('portcullis_cached_tokens', 'Access tokens in memory', () => tokens.stats().size)
-  metrics.counter(
-    'portcullis_token_cache_hits_total',
-    'Checks answered from memory',
-    () => tokens.stats().hits,
-  )
-  metrics.counter(
-    'portcullis_token_cache_misses_total',
-    'Checks that read the store',
-    () => tokens.stats().misses,
-  )
-  metrics.gauge(
-    'portcullis_revocation_lag_seconds',
-    'From publishing to delivery of the last message',
-    () => store.channel.lag(),
-  )
-  metrics.gauge('portcullis_channel_healthy', '1 while the push channel delivers', () =>
-    store.channel.healthy() ? 1 : 0,
-  )
-  metrics.counter(
-    'portcullis_log_lines_dropped_total',
-    'Log lines lost for want of a reader',
-    () => log.dropped?.() ?? 0,
-  )
-}
 
 const needingRestart = (started: Config, next: Config): readonly string[] =>
   (['listen', 'admin', 'store', 'workers'] as const).filter(

@@ -142,9 +142,10 @@ describe('the admin API takes what it knows', () => {
   ])('%s: an error as JSON', async (_, request, status) => {
     const answer = await post(good(), request)
     expect(answer.status).toBe(status)
-    expect(JSON.parse(answer.body)).toEqual({
-      error: expect.any(String),
-      error_description: expect.any(String),
+    expect(answer.values('Content-Type')).toEqual(['application/problem+json'])
+    expect(JSON.parse(answer.body)).toMatchObject({
+      ...{ type: 'about:blank', status, title: expect.any(String) },
+      ...{ error: expect.any(String), detail: expect.any(String) },
     })
     if (status === 405) expect(answer.values('Allow')).toEqual(['POST'])
   })

@@ -462,7 +462,7 @@ describe('one mistake, one problem, at its place', () => {
     ],
     [
       confidential('    token_endpoint_auth_method: client_secret_basc\n'),
-      '8:33 clients[0].token_endpoint_auth_method: must be one of none, client_secret_basic, client_secret_post; did you mean "client_secret_basic"?',
+      '8:33 clients[0].token_endpoint_auth_method: must be one of none, client_secret_basic, client_secret_post, private_key_jwt; did you mean "client_secret_basic"?',
     ],
     [
       confidential('    grant_types: [authorization_code, implicit]\n'),

@@ -68,7 +68,7 @@ describe('one importer a library', () => {
     ['@redis/client', /^store\/redis-link\.ts$/],
     ['pg', /^store\/postgres-connections\.ts$/],
     ['yaml', /^config\//],
-    ['zod', /^config\//],
+    ['zod', /^(config|admin)\//],
     ['pino', /^telemetry\/log\.ts$/],
     ['prom-client', /^telemetry\/metrics\.ts$/],
     ['commander', /^cli\/program\.ts$/],

@@ -146,7 +146,9 @@ describe('secrets of clients', () => {
   const clock = movableClock()
   const store = memoryStore({ clock, log: silentLog })
   const settings = [client('web', 'the secret of web'), client('native')]
-  const clients = createClients({ store, clock, settings })
+  const standings = { disabled: () => undefined, known: () => undefined }
+  const registeredScope = () => undefined
+  const clients = createClients({ store, clock, standings, settings, registeredScope })
 
   it('are compared, and only the right one is right', async () => {
     const web = await clients.find('web')
@@ -163,21 +165,6 @@ describe('secrets of clients', () => {
     expect(clients.verifySecret(native, '')).toBe(false)
     expect(clients.verifySecret(undefined, '')).toBe(false)
     expect(await clients.find('unknown')).toBeUndefined()
-  })
-
-  it('one that was saved is found until it expires or is removed; those of the file come first', async () => {
-    const web = await clients.find('web')
-    if (web === undefined) throw new Error('no client')
-    const saved = { ...web, client_id: 'saved', created: clock() }
-    await clients.save(saved, clock() + 100)
-    expect(await clients.find('saved')).toEqual({ ...saved, source: 'registered' })
-    await clients.remove('saved')
-    expect(await clients.find('saved')).toBeUndefined()
-    await clients.save(saved, clock() + 100)
-    clock.move(100)
-    expect(await clients.find('saved')).toBeUndefined()
-    await clients.save({ ...saved, client_id: 'native' }, clock() + 100)
-    expect(await clients.find('native')).toMatchObject({ source: 'file' })
   })
 
   it('a name that objects know is no client', async () => {

@@ -6,11 +6,11 @@ import { systemClock } from '../src/clock.ts'
 import { adminToken } from '../src/store/admin-token.ts'
 import { keptSecret } from '../src/store/kept-secret.ts'
 import { openStores } from '../src/store/open.ts'
-import { createSecrets, type MintedPurpose, type Purpose } from '../src/store/secrets.ts'
+import { createSecrets, digest, type MintedPurpose, type Purpose } from '../src/store/secrets.ts'
 import { StoreRefused } from '../src/store/store.ts'
 import { silentLog } from '../src/telemetry/log.ts'
 import { authorize } from './support/rooms.ts'
-import { startStoreProcess, storeConfig, temporaryFolder } from './support/stores.ts'
+import { client, startStoreProcess, storeConfig, temporaryFolder } from './support/stores.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -316,9 +316,16 @@ describe('A24 secrets at rest', () => {
         lifetime: 60,
       },
     })
-    const found = await stores.clients.find('web')
-    if (found === undefined) throw new Error('no client')
-    await stores.clients.save({ ...found, client_id: 'saved' }, systemClock() + 60)
+    const kept = await stores.clients.create({
+      ...client('saved'),
+      ...{
+        source: 'operator',
+        created: 0,
+        secrets: [{ digest: digest('first-secret-of-a-saved-client') }],
+      },
+    })
+    const rotated = await stores.clients.rotateSecret('saved', 60)
+    expect([kept, rotated]).toEqual([true, expect.stringMatching(/^pc_cs_/)])
     const atRest = () =>
       readdirSync(join(file, '..'))
         .filter((name) => !name.endsWith('.secret'))
@@ -330,6 +337,7 @@ describe('A24 secrets at rest', () => {
     const secrets = [
       ...[access, refresh, session, code ?? '', step === 'lost' ? '' : step.value],
       ...['web-secret-of-the-test', 'ada-password-of-the-test'],
+      ...['first-secret-of-a-saved-client', rotated ?? ''],
       readFileSync(`${file}.secret`, 'utf8').trim(),
     ]
     for (const secret of secrets) {

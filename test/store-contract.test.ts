@@ -254,6 +254,18 @@ for (const { kind, absent, place, begin, end } of kinds)
       expect(next.rows.map(({ key }) => key)).toEqual(['d', 'e'])
     })
 
+    it('an index is read from its newest row as well, and a cursor goes on from there', async () => {
+      const { store, set } = await start()
+      for (const key of ['a', 'b', 'c', 'd', 'e']) await store.batch([set(key, key, ['x'])])
+      const first = await store.list('x', { limit: 2, order: 'newest' })
+      expect(first.rows.map(({ key }) => key)).toEqual(['e', 'd'])
+      await store.batch([set('f', 'f', ['x']), set('b', 'again', ['x'])])
+      await store.deleteMany(['c'])
+      const next = await store.list('x', { order: 'newest', cursor: first.cursor ?? '' })
+      expect(next.rows.map(({ value }) => value)).toEqual(['again', 'a'])
+      expect(next.cursor).toBeUndefined()
+    })
+
     it('an index does not list what expired', async () => {
       const { store, clock, inSeconds } = await start()
       const write = (key: string, seconds: number): Write => ({

@@ -384,7 +384,7 @@ describe.skipIf(redis.absent)('redis', () => {
 
 /** As docs/operations.md has them. */
 const RIGHTS =
-  'resetchannels ~portcullis:* &portcullis:* -@all +info +get +set +mget +time +ping +select +evalsha +eval +script|load +publish +subscribe +unsubscribe +wait +del +incr +hget +hset +hdel +zadd +zrem +zcard +zrangebyscore'
+  'resetchannels ~portcullis:* &portcullis:* -@all +info +get +set +mget +time +ping +select +evalsha +eval +script|load +publish +subscribe +unsubscribe +wait +del +incr +hget +hset +hdel +zadd +zrem +zcard +zrangebyscore +zrevrangebyscore'
 
 describe.skipIf(postgres.absent)('postgres', () => {
   let server: StoreServer

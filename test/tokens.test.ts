@@ -119,7 +119,7 @@ describe('a cached token', () => {
     const stop = stores.tokens.onEnded((ended) => ends.push(ended))
     await stores.tokens.revoke(access)
     await stores.grants.end(grant.id, 'test')
-    await stores.clients.remove('web')
+    await stores.clients.disable('web', 'test')
     await stores.grants.endAllOfAccount('ada', 'test')
     stop()
     await stores.grants.end('other', 'test')

@@ -36,7 +36,7 @@ const answer = async (req: IncomingMessage, { readiness, metrics, api }: Deps): 
 }
 
 const NOT_ALLOWED = problem(405, 'method_not_allowed', 'The methods of this path are GET, HEAD', {
-  Allow: 'GET, HEAD',
+  headers: { Allow: 'GET, HEAD' },
 })
 
 const alive = async (): Promise<Answer> => json(200, { status: 'alive' })

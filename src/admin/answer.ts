@@ -1,3 +1,5 @@
+import { STATUS_CODES } from '../node-http.ts'
+
 /** What the admin listener answers. */
 export type Answer = {
   readonly status: number
@@ -13,10 +15,28 @@ export const json = (status: number, value: unknown, headers?: Answer['headers']
   ...(headers && { headers }),
 })
 
-/** In the form that errors have everywhere. */
+/** One thing that is wrong with a body: a JSON pointer into it (RFC 6901), and what to do. */
+export type Flaw = { readonly pointer: string; readonly detail: string }
+
+/**
+ * A problem (RFC 9457). `error` is an extension: a word that programs can tell problems by, where `type` says nothing more
+ * than the status does.
+ */
 export const problem = (
   status: number,
   error: string,
-  error_description: string,
-  headers?: Answer['headers'],
-): Answer => json(status, { error, error_description }, headers)
+  detail: string,
+  more: { readonly headers?: Answer['headers']; readonly errors?: readonly Flaw[] } = {},
+): Answer => ({
+  status,
+  type: 'application/problem+json',
+  body: `${JSON.stringify({
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Unknown',
+    status,
+    detail,
+    error,
+    ...(more.errors && { errors: more.errors }),
+  })}\n`,
+  ...(more.headers && { headers: more.headers }),
+})

@@ -1,38 +1,31 @@
 import type { IncomingMessage } from 'node:http'
+import * as z from 'zod/mini'
 import type { Log } from '../telemetry/log.ts'
-import { type Access, refuseAccess } from './access.ts'
+import type { Access } from './access.ts'
 import { type Answer, problem } from './answer.ts'
+import { flawsOf } from './flaws.ts'
+import type { Operation } from './operation.ts'
+import { mayDo, type Principal } from './principal.ts'
 import { readJson } from './read-json.ts'
+import { createTable, type Found } from './table.ts'
 
-/** One endpoint of the API. Whoever comes as far as `answer` may use it; `body` is parsed JSON, undefined without one. */
-export type Endpoint = {
-  readonly method: 'GET' | 'POST'
-  readonly path: string
-  answer(body: unknown): Answer | Promise<Answer>
-}
-
-/** `/api/v1/…`: access, method and body are judged here, once for all endpoints. */
+/** `/api/v1/…`: access, role, method and input are judged here, once for all operations. */
 export const createApi = (deps: {
   readonly access: Access
-  readonly endpoints: readonly Endpoint[]
+  readonly operations: readonly Operation[]
   readonly log: Log
 }): ((req: IncomingMessage, path: string) => Promise<Answer>) => {
-  const paths = Map.groupBy(deps.endpoints, ({ path }) => path)
+  const find = createTable(deps.operations)
   return async (req, path) => {
-    const refused = refuseAccess(req, deps.access)
-    if (refused !== undefined) {
-      deps.log.warn('admin.refused', {
-        status: refused.status,
-        method: req.method,
-        path,
-        remote: req.socket.remoteAddress,
-      })
-      return refused
-    }
-    const endpoints = paths.get(path)
-    if (endpoints === undefined) return problem(404, 'not_found', 'The API has no such path')
+    const principal = await deps.access(req)
+    if ('status' in principal) return refused(req, path, principal, deps.log)
+    const found = find(req.method ?? '', path)
+    if (found === undefined) return NO_PATH
+    if ('allow' in found) return methodNotAllowed(found.allow)
+    if (!mayDo(principal, found.operation.role))
+      return refused(req, path, roleMissing(found.operation), deps.log)
     try {
-      return await serve(req, endpoints)
+      return await serve(req, found, principal)
     } catch (error) {
       deps.log.error('admin.failed', { method: req.method, path, error })
       return FAILED
@@ -40,19 +33,65 @@ export const createApi = (deps: {
   }
 }
 
-const serve = async (req: IncomingMessage, endpoints: readonly Endpoint[]): Promise<Answer> => {
-  const endpoint = endpoints.find(({ method }) => method === req.method)
-  if (endpoint === undefined) return methodNotAllowed(endpoints)
-  if (endpoint.method === 'GET') return endpoint.answer(undefined)
-  const read = await readJson(req)
-  return 'refused' in read ? read.refused : endpoint.answer(read.body)
+const refused = (req: IncomingMessage, path: string, answer: Answer, log: Log): Answer => {
+  const { method, socket } = req
+  log.warn('admin.refused', { status: answer.status, method, path, remote: socket.remoteAddress })
+  return answer
 }
 
+const serve = async (
+  req: IncomingMessage,
+  { operation, params }: Found,
+  principal: Principal,
+): Promise<Answer> => {
+  const query = z.safeParse(z.strictObject(operation.query ?? {}), queryOf(req.url ?? ''))
+  if (!query.success) return invalid('The query', query.error)
+  const ifMatch = req.headers['if-match']
+  if (operation.conditional && ifMatch === undefined) return CONDITION_MISSING
+  const body = await bodyOf(req, operation)
+  if ('refused' in body) return body.refused
+  const call = { principal, params, query: query.data, body: body.data, ifMatch }
+  // The schemas have made what `run` takes.
+  return operation.run(call as never)
+}
+
+const queryOf = (url: string): Readonly<Record<string, string>> => {
+  const at = url.indexOf('?')
+  return at < 0 ? {} : Object.fromEntries(new URLSearchParams(url.slice(at)))
+}
+
+const bodyOf = async (
+  req: IncomingMessage,
+  { body: schema, maxBody = MOST }: Operation,
+): Promise<{ readonly data: unknown } | { readonly refused: Answer }> => {
+  if (schema === undefined) return { data: undefined }
+  const read = await readJson(req, maxBody)
+  if ('refused' in read) return read
+  const judged = z.safeParse(schema, read.body)
+  return judged.success ? { data: judged.data } : { refused: invalid('The body', judged.error) }
+}
+
+const invalid = (what: string, { issues }: z.core.$ZodError): Answer => {
+  const errors = flawsOf(issues)
+  const [first] = errors
+  const detail = `${what}${first ? `: ${first.pointer || 'it'} ${first.detail}` : ' is not as it should be'}`
+  return problem(400, 'invalid_request', detail, { errors })
+}
+
+const roleMissing = ({ role }: Operation): Answer =>
+  problem(403, 'forbidden', `This takes the role ${role}`)
+
+const MOST = 65_536
+
+const NO_PATH = problem(404, 'not_found', 'The API has no such path; see /api/v1/openapi.json')
 const FAILED = problem(500, 'server_error', 'Something failed on our side. It has been logged')
+const CONDITION_MISSING = problem(
+  428,
+  'precondition_required',
+  'Send If-Match with the ETag of what you read, so that nobody’s change is lost; or * to change whatever stands',
+)
 
-const methodNotAllowed = (endpoints: readonly Endpoint[]): Answer => {
-  const allow = endpoints.map(({ method }) => method).join(', ')
-  return problem(405, 'method_not_allowed', `The methods of this path are ${allow}`, {
-    Allow: allow,
+const methodNotAllowed = (allow: readonly string[]): Answer =>
+  problem(405, 'method_not_allowed', `The methods of this path are ${allow.join(', ')}`, {
+    headers: { Allow: allow.join(', ') },
   })
-}

@@ -3,13 +3,13 @@ import { type Answer, problem } from './answer.ts'
 
 type Read = { readonly body: unknown } | { readonly refused: Answer }
 
-/** Reads a JSON body of at most 64 KiB, in at most ten seconds. */
-export const readJson = async (req: IncomingMessage): Promise<Read> => {
+/** Reads a JSON body of at most `most` bytes, in at most ten seconds. */
+export const readJson = async (req: IncomingMessage, most: number): Promise<Read> => {
   const type = (req.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json') return { refused: NOT_JSON }
-  if (Number(req.headers['content-length']) > MOST) return { refused: TOO_LARGE }
-  const bytes = await readBytes(req).catch(() => NOT_COME)
-  if (bytes === undefined) return { refused: TOO_LARGE }
+  if (Number(req.headers['content-length']) > most) return { refused: tooLarge(most) }
+  const bytes = await readBytes(req, most).catch(() => NOT_COME)
+  if (bytes === undefined) return { refused: tooLarge(most) }
   if (!Buffer.isBuffer(bytes)) return { refused: bytes }
   try {
     return { body: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) }
@@ -19,14 +19,14 @@ export const readJson = async (req: IncomingMessage): Promise<Read> => {
 }
 
 /** Undefined: there was more than may be. Rejects when the rest does not come. */
-const readBytes = async (req: IncomingMessage): Promise<Buffer | undefined> => {
+const readBytes = async (req: IncomingMessage, most: number): Promise<Buffer | undefined> => {
   const late = setTimeout(() => req.destroy(), PATIENCE)
   const chunks: Buffer[] = []
   let size = 0
   try {
     for await (const chunk of req.iterator({ destroyOnReturn: false })) {
       size += chunk.length
-      if (size > MOST) return undefined
+      if (size > most) return undefined
       chunks.push(chunk)
     }
     return Buffer.concat(chunks)
@@ -35,12 +35,13 @@ const readBytes = async (req: IncomingMessage): Promise<Buffer | undefined> => {
   }
 }
 
-const MOST = 65_536
 const PATIENCE = 10_000
 
 const NOT_JSON = problem(415, 'unsupported_media_type', 'Content-Type has to be application/json')
 const MALFORMED = problem(400, 'invalid_request', 'The body is not JSON')
 const NOT_COME = problem(408, 'request_timeout', 'The body did not come')
-const TOO_LARGE = problem(413, 'request_too_large', 'The body may have 64 KiB', {
-  Connection: 'close',
-})
+
+const tooLarge = (most: number): Answer =>
+  problem(413, 'request_too_large', `The body may have ${Math.floor(most / 1024)} KiB`, {
+    headers: { Connection: 'close' },
+  })

@@ -86,6 +86,6 @@ const parsed = (text: string): unknown => {
 }
 
 const describe = (answer: unknown): string =>
-  typeof answer === 'object' && answer !== null && 'error_description' in answer
-    ? String(answer.error_description)
+  typeof answer === 'object' && answer !== null && 'detail' in answer
+    ? String(answer.detail)
     : 'not an answer of the admin API'

@@ -22,10 +22,16 @@ const PKCE = new Map([
 const clientLines = ({ client, pushed }: AuthorizationNote): string[] => [
   ...judgedLines(client, ({ client_id, client_name, kind, source }) => {
     const name = client_name === undefined ? '' : ` (${client_name})`
-    return `${client_id}${name}, ${kind}, ${source === 'file' ? 'of the configuration' : 'registered'}`
+    return `${client_id}${name}, ${kind}, ${SOURCES[source]}`
   }),
   ...(pushed ? ['the request was pushed: what else stands in the address does not count'] : []),
 ]
+
+const SOURCES = {
+  file: 'of the configuration',
+  operator: 'made by an operator',
+  registered: 'registered by itself',
+} as const
 
 const redirectLines = ({ redirect_uri }: AuthorizationNote): string[] => {
   if (redirect_uri === undefined) return []

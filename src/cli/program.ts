@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { VERSION } from '../version.ts'
 import { configurationFile } from './configuration-file.ts'
 import type { ExplainOptions } from './explain.ts'
 import type { TokenOptions } from './sample-client/settings.ts'
@@ -106,5 +107,3 @@ const listed = (value: string, before: readonly string[] = []): readonly string[
   ...before,
   value,
 ]
-
-const VERSION = '0.1.0'

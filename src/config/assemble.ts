@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import type {
   ClientSettings,
   Config,
+  FetchSettings,
   RouteSettings,
   TokenLifetimes,
   UpstreamSettings,
@@ -19,6 +20,7 @@ export const assemble = (settings: Settings, file: string): Config => {
     store: locate(settings.store, dirname(file)),
     secret: settings.secret ?? [],
     admin: { listen: settings.admin.listen, token: settings.admin.token ?? '' },
+    registrationTokens: settings.registrationTokens ?? [],
     tokens,
     scopes: new Map(Object.entries(settings.scopes)),
     upstreams: new Map(
@@ -32,6 +34,7 @@ export const assemble = (settings: Settings, file: string): Config => {
       ...client,
       tokens: ownLifetimes(client.tokens, tokens),
     })),
+    fetch: assembleFetch(settings.fetch, dirname(file)),
     accounts: settings.accounts.map((account) => ({ sub: account.username, ...account })),
   })
 }
@@ -54,6 +57,11 @@ const assembleUpstream = (
     },
   }
 }
+
+const assembleFetch = ({ ca, ...fetch }: Settings['fetch'], folder: string): FetchSettings => ({
+  ...fetch,
+  ...(ca !== undefined && { ca: readPem(ca, folder) }),
+})
 
 const assembleRoute = ({ scope, ...route }: Settings['routes'][number]): RouteSettings => {
   if (scope === undefined) return route

@@ -2,13 +2,15 @@ import { checkScopes, checkTwice } from './check-names.ts'
 import { flagOf, listOf, type Row, rowsOf, textOf, wordsOf } from './loose.ts'
 import type { Path, Report } from './problem.ts'
 
-/** What a client may and may not be, given that it has a secret or none (RFC 6749 §2.1). */
+/** What a client may and may not be, given that it has a secret, keys, or neither (RFC 6749 §2.1). */
 export const checkClients = (data: Row, report: Report): void => {
   const clients = rowsOf(data, 'clients')
   checkTwice(clients, 'client_id', report)
   for (const { path, row } of clients) {
-    if (row.client_secret === undefined) checkPublic(row, path, report)
+    if (row.token_endpoint_auth_method === KEYS) checkKeys(row, path, report)
+    else if (row.client_secret === undefined) checkPublic(row, path, report)
     else checkConfidential(row, path, flagOf(data.demo, false), report)
+    if (row.token_endpoint_auth_method !== KEYS) checkNoKeys(row, path, report)
     checkGrantTypes(row, path, report)
     checkScopes(data, wordsOf(row.scope, [...path, 'scope']), report)
   }
@@ -35,18 +37,43 @@ const checkPublic = (row: Row, path: Path, report: Report): void => {
   })
 }
 
+const KEYS = 'private_key_jwt'
+
+/** RFC 7591 §2: its keys, or where they are, and not both. */
+const checkKeys = (row: Row, path: Path, report: Report): void => {
+  if (row.client_secret !== undefined)
+    report.problem([...path, 'client_secret'], `has no effect with ${KEYS}: leave it out`)
+  if (row.jwks === undefined && row.jwks_uri === undefined)
+    report.problem(
+      [...path, 'token_endpoint_auth_method'],
+      `needs jwks, the public keys of this client, or jwks_uri, where it publishes them`,
+    )
+  if (row.jwks !== undefined && row.jwks_uri !== undefined)
+    report.problem([...path, 'jwks_uri'], 'must not stand beside jwks: one of them says the keys')
+}
+
+const checkNoKeys = (row: Row, path: Path, report: Report): void => {
+  for (const key of ['jwks', 'jwks_uri', 'assertionAudience']) {
+    if (row[key] !== undefined)
+      report.problem([...path, key], `needs token_endpoint_auth_method: ${KEYS}`)
+  }
+}
+
 const checkConfidential = (row: Row, path: Path, demo: boolean, report: Report): void => {
   if (row.token_endpoint_auth_method === 'none')
     report.problem(
       [...path, 'token_endpoint_auth_method'],
       'must not be none for a client with a client_secret',
     )
-  const secret = textOf(row.client_secret) ?? ''
-  if (!demo && secret !== '' && secret.length < SHORTEST)
-    report.warning(
-      [...path, 'client_secret'],
-      `is short: at least ${SHORTEST} random characters (openssl rand -hex 16)`,
-    )
+  if (!demo) warnOfShort(row.client_secret, [...path, 'client_secret'], report)
+}
+
+const warnOfShort = (value: unknown, path: Path, report: Report): void => {
+  if (Array.isArray(value))
+    return value.forEach((one, index) => warnOfShort(one, [...path, index], report))
+  const secret = textOf(value) ?? ''
+  if (secret !== '' && secret.length < SHORTEST)
+    report.warning(path, `is short: at least ${SHORTEST} random characters (openssl rand -hex 16)`)
 }
 
 const SHORTEST = 16

@@ -3,11 +3,7 @@ import type { Report } from './problem.ts'
 
 /** Keys of the contract that this release reads and does not act on: whoever sets them must not believe otherwise. */
 export const checkLater = (data: Row, report: Report): void => {
-  const { workers = 1, registration = 'closed' } = data
+  const { workers = 1 } = data
   if (workers !== 1 && workers !== '1')
-    report.warning(['workers'], `${LATER} it runs as one process`)
-  if (registration !== 'closed')
-    report.warning(['registration'], `${LATER} nobody can register a client`)
+    report.warning(['workers'], 'has no effect yet: it runs as one process')
 }
-
-const LATER = 'has no effect yet:'

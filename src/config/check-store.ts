@@ -1,8 +1,8 @@
 import { isLoopback } from './address.ts'
-import type { PostgresLocation, RedisLocation } from './config.ts'
 import { listOf, type Row, rowOf, textOf } from './loose.ts'
 import { checkKey, readCertificate } from './pem.ts'
 import { attempt, type Path, type Report, Wrong } from './problem.ts'
+import type { PostgresLocation, RedisLocation } from './store-location.ts'
 import { parseStore } from './store-location.ts'
 import { isSocket } from './store-url.ts'
 

@@ -1,9 +1,11 @@
 import { checkAccounts } from './check-accounts.ts'
 import { checkClients } from './check-clients.ts'
+import { checkFetch } from './check-fetch.ts'
 import { checkLater } from './check-later.ts'
 import { checkLifetimes } from './check-lifetimes.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkNames } from './check-names.ts'
+import { checkRegistration } from './check-registration.ts'
 import { checkRequests } from './check-requests.ts'
 import { checkRoutes } from './check-routes.ts'
 import { checkStore } from './check-store.ts'
@@ -29,6 +31,8 @@ const CHECKS: readonly ((data: Row, report: Report, folder: string) => void)[] =
   checkRoutes,
   checkClients,
   checkRequests,
+  checkRegistration,
   checkAccounts,
+  checkFetch,
   checkLater,
 ]

@@ -1,3 +1,6 @@
+import type { PublicKey } from './jwks.ts'
+import type { StoreLocation } from './store-location.ts'
+
 /**
  * A configuration, read and checked: what `load` returns and every room takes its slice of.
  * All durations are seconds, all sizes bytes. Names that an RFC defines keep their spelling.
@@ -14,6 +17,9 @@ export type Config = {
   readonly trustedProxies: readonly string[]
   readonly admin: { readonly listen: Listen; readonly token: string }
   readonly registration: 'closed' | 'token' | 'open'
+  /** Initial access tokens (RFC 7591 §3), for `registration: token`. */
+  readonly registrationTokens: readonly string[]
+  readonly registrationPolicy: RegistrationPolicy
   readonly compatibility: readonly 'axway'[]
   readonly demo: boolean
   /** `oauth`: the prefix of our own endpoints, without a trailing slash. */
@@ -23,10 +29,13 @@ export type Config = {
   readonly tokens: TokenLifetimes
   readonly sessions: { readonly idle: number; readonly absolute: number }
   readonly limits: Limits
+  readonly fetch: FetchSettings
   readonly log: {
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
     readonly access: boolean
   }
+  /** Seconds that audit events stay in the store; 0: none does. */
+  readonly audit: { readonly keep: number }
   /** Seconds that running requests and streams are given when the process is asked to stop. */
   readonly drain: number
   /** Scope name → the words that the consent page shows. */
@@ -37,53 +46,21 @@ export type Config = {
   readonly accounts: readonly AccountSettings[]
 }
 
+/** What clients that register themselves (RFC 7591) may be at most. */
+export type RegistrationPolicy = {
+  /** Space-separated. Undefined: every scope. */
+  readonly scope?: string
+  readonly grant_types: readonly string[]
+  /** Schemes of redirect URIs besides https, http on loopback, and those with a dot. */
+  readonly schemes: readonly string[]
+  /** Of https redirect URIs: `app.example.com`, or `*.example.com` for all below. Undefined: any. */
+  readonly redirectHosts?: readonly string[]
+  /** Seconds that one stays which never was given a token, and that one stays since it last was. */
+  readonly unused: number
+  readonly idle: number
+}
+
 export type Listen = { readonly host: string; readonly port: number }
-
-export type StoreLocation =
-  | { readonly kind: 'memory' }
-  | { readonly kind: 'sqlite'; readonly file: string }
-  | RedisLocation
-  | PostgresLocation
-
-export type RedisLocation = {
-  readonly kind: 'redis'
-  readonly host: string
-  readonly port: number
-  readonly username?: string
-  readonly password?: string
-  readonly database: number
-  /** Of every key, list and channel. */
-  readonly prefix: string
-  /** How many replicas must have a write before it counts as done. */
-  readonly replicas: number
-  readonly tls?: StoreTls
-}
-
-export type PostgresLocation = {
-  readonly kind: 'postgres'
-  /** A name, an address, or the folder of a socket. */
-  readonly host: string
-  readonly port: number
-  readonly username: string
-  readonly password?: string
-  readonly database: string
-  /** Where our tables are. */
-  readonly schema: string
-  /** At most, besides the one that listens. */
-  readonly connections: number
-  readonly tls?: StoreTls
-}
-
-/** PEM texts (file names, until the configuration is assembled). `verify`: nothing, the authority, or also the host. */
-export type StoreTls = {
-  readonly verify: 'none' | 'ca' | 'full'
-  /** Instead of the authorities that Node trusts. */
-  readonly ca?: string
-  readonly cert?: string
-  readonly key?: string
-  /** Instead of the host, to ask for (SNI) and to verify. */
-  readonly servername?: string
-}
 
 export type TokenLifetimes = {
   readonly accessToken: number
@@ -99,6 +76,14 @@ export type TokenLifetimes = {
   readonly graceWithoutStore: number
 }
 
+/** How documents are fetched that clients name. */
+export type FetchSettings = {
+  /** Networks that may be reached although they are not public. */
+  readonly privateNetworks: readonly string[]
+  /** PEM: authorities besides those that Node trusts. */
+  readonly ca?: string
+}
+
 /** Failures that are let through before 429, and in how many seconds. */
 export type Limit = { readonly points: number; readonly duration: number }
 
@@ -108,7 +93,7 @@ export type CreationLimit = Limit & { readonly total: number }
 type Limits = {
   /** Wrong passwords, per account and address. */
   readonly passwords: Limit
-  /** Wrong client secrets, per client and address. */
+  /** Wrong client secrets and assertions, per client and address. */
   readonly clientSecrets: Limit
   /** By public clients; each other client has `total` for itself. */
   readonly pushedRequests: CreationLimit
@@ -116,6 +101,10 @@ type Limits = {
   readonly userCodes: Limit
   /** By public clients; each other client has `total` for itself. */
   readonly deviceCodes: CreationLimit
+  /** By clients that register themselves, and their changes; with an initial access token `total` alone bounds. */
+  readonly registrations: CreationLimit
+  /** Clients that registered themselves, at a time. */
+  readonly registeredClients: number
   /** Largest form that our own endpoints read. */
   readonly formBody: number
   /** Connections to the public listener at a time. */
@@ -226,14 +215,24 @@ export type CorsSettings = {
 export type ClientSettings = {
   readonly client_id: string
   readonly client_name?: string
-  readonly client_secret?: string
+  /** Several while one takes another's place: each is good. */
+  readonly client_secret?: string | readonly string[]
+  /** Whom its assertions may be signed by (RFC 7523), or where that is published. */
+  readonly jwks?: { readonly keys: readonly PublicKey[] }
+  readonly jwks_uri?: string
   readonly client_uri?: string
   readonly redirect_uris: readonly string[]
   readonly grant_types: readonly string[]
   /** Space-separated. Undefined: every scope. */
   readonly scope?: string
   /** Undefined with a secret: Basic or the body; without one: `none`. */
-  readonly token_endpoint_auth_method?: 'none' | 'client_secret_basic' | 'client_secret_post'
+  readonly token_endpoint_auth_method?:
+    | 'none'
+    | 'client_secret_basic'
+    | 'client_secret_post'
+    | 'private_key_jwt'
+  /** `endpoint`: its assertions may name the URL of the endpoint in place of the issuer. */
+  readonly assertionAudience?: 'issuer' | 'endpoint'
   readonly require_pkce: boolean
   readonly introspect: boolean
   /** No authorization request of it but a pushed one (RFC 9126 §6). */
@@ -244,6 +243,8 @@ export type ClientSettings = {
   readonly defaultScope?: string
   /** What a request without `resource` asks for (RFC 8707). Undefined: a token for wherever its scopes lead. */
   readonly defaultResource?: readonly string[]
+  /** As if it were not there; what it was given ends. */
+  readonly disabled?: boolean
   readonly tokens: Partial<
     Pick<TokenLifetimes, 'accessToken' | 'refreshToken' | 'grant' | 'refreshRetry'>
   >

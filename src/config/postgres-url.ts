@@ -1,5 +1,5 @@
-import type { PostgresLocation, StoreTls } from './config.ts'
 import { Wrong } from './problem.ts'
+import type { PostgresLocation, StoreTls } from './store-location.ts'
 import { isSocket, parseStoreUrl, type StoreUrl, tlsFiles, wholeNumber } from './store-url.ts'
 
 /**

@@ -1,5 +1,5 @@
-import type { RedisLocation } from './config.ts'
 import { Wrong } from './problem.ts'
+import type { RedisLocation } from './store-location.ts'
 import { parseStoreUrl, tlsFiles, wholeNumber } from './store-url.ts'
 
 /**

@@ -1,13 +1,14 @@
 import * as z from 'zod/mini'
+import { parseJwks } from './jwks.ts'
 import { Wrong } from './problem.ts'
 import { parseRedirectUri } from './redirect-uri.ts'
 import { LIFETIMES } from './schema-tokens.ts'
 import { parseScope } from './scope-list.ts'
 import { list, object, optional, otherwise } from './section.ts'
-import { asChoice, choice, duration, flag, setting, text } from './setting.ts'
-import { parsePage, parseResource } from './urls.ts'
+import { asChoice, asText, choice, duration, flag, setting, text } from './setting.ts'
+import { parseDocumentUrl, parsePage, parseResource } from './urls.ts'
 
-const GRANT_TYPES = [
+export const GRANT_TYPES = [
   'authorization_code',
   'refresh_token',
   'client_credentials',
@@ -24,6 +25,27 @@ const visible = (given: string): string => {
   // RFC 6749 appendix A.1 and A.2: VSCHAR
   if (!/^[ -~]+$/.test(given)) throw new Wrong('must be made of printable ASCII characters')
   return given
+}
+
+/** One secret, or several of which each is good. */
+const parseSecrets = (value: unknown): string | readonly string[] => {
+  if (!Array.isArray(value)) return visible(asText(value))
+  // One may be empty for want of a variable: ${OLD_SECRET:-}
+  const secrets = value.filter((one) => one !== '' && one !== null).map(asText)
+  if (secrets.length === 0) throw new Wrong('must have a secret in the list')
+  if (secrets.length > MOST_SECRETS)
+    throw new Wrong(`must not have more than ${MOST_SECRETS} secrets`)
+  return secrets.map(visible)
+}
+
+const MOST_SECRETS = 5
+
+const parseJson = (given: string): unknown => {
+  try {
+    return JSON.parse(given)
+  } catch {
+    throw new Wrong('must be a JWK set, and is not JSON')
+  }
 }
 
 /** Text that people read: no control characters, nothing that turns the direction of writing. */
@@ -47,10 +69,24 @@ export const client = object('An application that asks for tokens.', {
     text('What people see it called on the consent page. Omitted: its client_id.', {}, displayed),
   ),
   client_secret: optional(
+    setting(
+      'Its password, which makes it a confidential client; or a list while another password takes its place, each of them good. Omitted, and no private_key_jwt: a public client, one that runs where secrets cannot be kept (browser, phone, command line).',
+      { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] },
+      parseSecrets,
+    ),
+  ),
+  jwks: optional(
+    setting(
+      'The public keys that its assertions are signed by (RFC 7523), as a JWK set or the JSON text of one. For private_key_jwt, in place of jwks_uri.',
+      { anyOf: [{ type: 'object' }, { type: 'string' }] },
+      (value) => parseJwks(typeof value === 'string' ? parseJson(value) : value),
+    ),
+  ),
+  jwks_uri: optional(
     text(
-      'Its password; makes it a confidential client. Omitted: a public client, one that runs where secrets cannot be kept (browser, phone, command line).',
+      'Where it publishes those keys: https, fetched as fetch says. For private_key_jwt, in place of jwks.',
       {},
-      visible,
+      parseDocumentUrl,
     ),
   ),
   client_uri: optional(text('A page about it, linked on the consent page.', {}, parsePage)),
@@ -77,8 +113,14 @@ export const client = object('An application that asks for tokens.', {
   ),
   token_endpoint_auth_method: optional(
     choice(
-      'How it must authenticate. Omitted: none without a secret; with one client_secret_basic or client_secret_post, as it likes.',
-      ['none', 'client_secret_basic', 'client_secret_post'],
+      'How it must authenticate. private_key_jwt: by assertions that it signs (RFC 7523). Omitted: none without a secret; with one client_secret_basic or client_secret_post, as it likes.',
+      ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    ),
+  ),
+  assertionAudience: optional(
+    choice(
+      'What its assertions must name as aud. issuer: the issuer and nothing else. endpoint: the URL of the endpoint that they are sent to, or of the token endpoint, will do as well, as older libraries have it; only for a client that no other authorization server knows by these keys. Omitted: issuer.',
+      ['issuer', 'endpoint'],
     ),
   ),
   require_pkce: otherwise(
@@ -114,6 +156,11 @@ export const client = object('An application that asks for tokens.', {
         parseResource,
       ),
     ).check(z.minLength(1, 'must name a resource; leave the key out for none')),
+  ),
+  disabled: optional(
+    flag(
+      'Whether it is out of action: refused everywhere, and what it was given ends at once, for good. Omitted: false.',
+    ),
   ),
   tokens: otherwise(
     {},

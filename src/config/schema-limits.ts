@@ -54,10 +54,22 @@ export const limits = object(
       'Device codes for public clients (RFC 8628). A client that proves who it is has a total of its own and no bound by address.',
       { points: 20, duration: '1m', total: 1000 },
     ),
+    registrations: creations(
+      'Clients that register themselves (RFC 7591), and changes that they make to that. With an initial access token total alone bounds.',
+      { points: 100, duration: '1h', total: 2000 },
+    ),
+    registeredClients: otherwise(
+      20_000,
+      integer(
+        'Clients that registered themselves, at a time; one more is 503 until some have expired. About 1 KB each, in the store.',
+        1,
+        10_000_000,
+      ),
+    ),
     formBody: otherwise(
       '64kb',
       size(
-        'Largest form that our own endpoints read; a larger one is 413. Does not bound what routes forward.',
+        'Largest form or document that our own endpoints read; a larger one is 413. Does not bound what routes forward.',
         1024,
         16_777_216,
       ),

@@ -4,7 +4,9 @@ import { Wrong } from './problem.ts'
 import { parsePrefix } from './route-path.ts'
 import { account } from './schema-account.ts'
 import { client } from './schema-client.ts'
+import { fetchSettings } from './schema-fetch.ts'
 import { limits } from './schema-limits.ts'
+import { registration, registrationPolicy, registrationTokens } from './schema-registration.ts'
 import { route } from './schema-route.ts'
 import { sessions, tokens } from './schema-tokens.ts'
 import { upstream } from './schema-upstream.ts'
@@ -46,6 +48,16 @@ const log = object('The log: one JSON line an event, on standard output.', {
     ),
   ),
   access: otherwise(true, flag('Whether each request is written as a line of its own.')),
+})
+
+const audit = object('The audit trail: what an operator may have to answer for, searchable.', {
+  keep: otherwise(
+    '30d',
+    duration(
+      'How long audit events stay in the store, for the console and portcullis audit. What comes with every token is in the log alone. 0s: all of it is in the log alone.',
+      { min: 0 },
+    ),
+  ),
 })
 
 const secret = setting(
@@ -114,13 +126,9 @@ export const schema = object('Configuration of Portcullis: OAuth in front of HTT
     ),
   ),
   admin: otherwise({}, admin),
-  registration: otherwise(
-    'closed',
-    choice(
-      'Who may register clients over the network (RFC 7591): closed: nobody; token: who holds an initial access token; open: anyone.',
-      ['closed', 'token', 'open'],
-    ),
-  ),
+  registration: otherwise('closed', registration),
+  registrationTokens: optional(registrationTokens),
+  registrationPolicy: otherwise({}, registrationPolicy),
   compatibility: otherwise(
     [],
     list(
@@ -155,7 +163,9 @@ export const schema = object('Configuration of Portcullis: OAuth in front of HTT
   tokens: otherwise({}, tokens),
   sessions: otherwise({}, sessions),
   limits: otherwise({}, limits),
+  fetch: otherwise({}, fetchSettings),
   log: otherwise({}, log),
+  audit: otherwise({}, audit),
   scopes: otherwise(
     {},
     mapping(

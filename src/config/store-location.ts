@@ -1,10 +1,55 @@
 import { resolve } from 'node:path'
-import type { StoreLocation } from './config.ts'
 import { readPem } from './pem.ts'
 import { parsePostgres } from './postgres-url.ts'
 import { Wrong } from './problem.ts'
 import { parseRedis } from './redis-url.ts'
 import { withPem } from './store-url.ts'
+
+export type StoreLocation =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'sqlite'; readonly file: string }
+  | RedisLocation
+  | PostgresLocation
+
+export type RedisLocation = {
+  readonly kind: 'redis'
+  readonly host: string
+  readonly port: number
+  readonly username?: string
+  readonly password?: string
+  readonly database: number
+  /** Of every key, list and channel. */
+  readonly prefix: string
+  /** How many replicas must have a write before it counts as done. */
+  readonly replicas: number
+  readonly tls?: StoreTls
+}
+
+export type PostgresLocation = {
+  readonly kind: 'postgres'
+  /** A name, an address, or the folder of a socket. */
+  readonly host: string
+  readonly port: number
+  readonly username: string
+  readonly password?: string
+  readonly database: string
+  /** Where our tables are. */
+  readonly schema: string
+  /** At most, besides the one that listens. */
+  readonly connections: number
+  readonly tls?: StoreTls
+}
+
+/** PEM texts (file names, until the configuration is assembled). `verify`: nothing, the authority, or also the host. */
+export type StoreTls = {
+  readonly verify: 'none' | 'ca' | 'full'
+  /** Instead of the authorities that Node trusts. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  /** Instead of the host, to ask for (SNI) and to verify. */
+  readonly servername?: string
+}
 
 /** Where the store is. Files stay as they were written; `locate` makes them absolute, and reads PEM. */
 export const parseStore = (text: string): StoreLocation => {

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path'
-import type { StoreTls } from './config.ts'
 import { nearest } from './nearest.ts'
 import { Wrong } from './problem.ts'
+import type { StoreTls } from './store-location.ts'
 
 /** The parts of a store's URL. No message of ours repeats one of them: the text may hold a password. */
 export type StoreUrl = {

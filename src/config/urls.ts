@@ -73,6 +73,20 @@ export const parseResource = (text: string): string => {
   return text
 }
 
+/** A document that a client names and this server fetches: https, whole, without user information or fragment. */
+export const parseDocumentUrl = (text: string): string => {
+  const url = /^[!-~]+$/.test(text) ? URL.parse(text) : null
+  if (url?.protocol !== 'https:' || !/^https:\/\/[^/?#]/i.test(text) || text.includes('\\'))
+    throw new Wrong('must be an https URL')
+  if (/^[^/?#]*\/\/[^/?#]*@/.test(text)) throw new Wrong('must not hold a user name or password')
+  if (text.includes('#')) throw new Wrong('must not have a fragment')
+  if (text.length > LONGEST_URL)
+    throw new Wrong(`must not be longer than ${LONGEST_URL} characters`)
+  return text
+}
+
+const LONGEST_URL = 2048
+
 const parseHttp = (text: string): URL => {
   const url = /^[!-~]+$/.test(text) ? URL.parse(text) : null
   if (url === null || !/^https?:\/\//i.test(text))

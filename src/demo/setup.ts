@@ -22,7 +22,8 @@ export type Setup = {
 /** Reads the demo application's settings out of the configuration. A string says what is missing there. */
 export const demoSetup = (config: Config): Setup | string => {
   const client = config.clients.find(({ client_id }) => client_id === 'demo')
-  if (client?.client_secret === undefined)
+  const [client_secret] = [client?.client_secret ?? []].flat()
+  if (client === undefined || client_secret === undefined)
     return 'The configuration has no client “demo” with a client_secret.'
   const route = config.routes.find(isReadable)
   if (route === undefined) return 'The configuration has no route that needs a token for GET.'
@@ -37,7 +38,7 @@ export const demoSetup = (config: Config): Setup | string => {
     oauth: config.paths.oauth,
     client_id: client.client_id,
     client_name: client.client_name ?? client.client_id,
-    client_secret: client.client_secret,
+    client_secret,
     redirect_uri,
     scope: client.scope ?? [...config.scopes.keys()].join(' '),
     api: `${route.path.replace(/\/\*$/, '') || '/'}?limit=1`,

@@ -7,9 +7,11 @@ import type { Caller, Room } from './room.ts'
 import { groupOf } from './throttle.ts'
 
 /** True for a client that cannot keep a secret (RFC 6749 §2.1): it only names itself. */
-export const isPublic = (
-  client: Pick<Client, 'token_endpoint_auth_method' | 'secret_digests'>,
-): boolean => client.token_endpoint_auth_method === 'none' || client.secret_digests.length === 0
+export const isPublic = ({
+  token_endpoint_auth_method: method,
+  secret_digests,
+}: Pick<Client, 'token_endpoint_auth_method' | 'secret_digests'>): boolean =>
+  method === 'none' || (method !== 'private_key_jwt' && secret_digests.length === 0)
 
 /** The client of an id that anyone may have made up: one that no client has is not looked up. */
 export const findClient = async (

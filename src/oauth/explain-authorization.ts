@@ -17,7 +17,7 @@ export type AuthorizationNote = {
     readonly client_id: string
     readonly client_name?: string
     readonly kind: 'public' | 'confidential'
-    readonly source: 'file' | 'registered'
+    readonly source: Client['source']
   }>
   /** True: it stands for a request that was pushed (RFC 9126), and the rest is said of that. */
   readonly pushed?: boolean

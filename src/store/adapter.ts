@@ -8,7 +8,8 @@ export type Engine = {
   read(keys: readonly string[]): Promise<readonly (string | undefined)[]>
   /** All of it or nothing. */
   commit(writes: readonly Write[], publish: readonly string[]): Promise<Committed>
-  list(index: string, after: number, limit: number): Promise<readonly ListedRow[]>
+  /** Ids above `after`, growing; `newest`: below it, shrinking. */
+  list(index: string, after: number, limit: number, newest: boolean): Promise<readonly ListedRow[]>
   subscribe(listener: (message: string) => void): () => void
   readonly channel: Channel
   ping(): Promise<void>
@@ -59,7 +60,9 @@ export const createStore = (engine: Engine): Store => {
     batch: async (writes, publish = []) => (await engine.commit(writes, publish)).won,
     async list(index, options = {}) {
       const limit = Math.min(options.limit ?? 100, 1000)
-      return asPage(await engine.list(index, Number(options.cursor ?? 0), limit), limit)
+      const newest = options.order === 'newest'
+      const start = options.cursor ?? (newest ? Number.MAX_SAFE_INTEGER : 0)
+      return asPage(await engine.list(index, Number(start), limit, newest), limit)
     },
     publish: async (message) => void (await engine.commit([], [message])),
     subscribe: engine.subscribe,

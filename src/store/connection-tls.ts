@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls'
-import type { StoreTls } from '../config/config.ts'
+import type { StoreTls } from '../config/store-location.ts'
 import { codeOf, wordsOf } from './calls.ts'
 import { StoreRefused } from './store.ts'
 

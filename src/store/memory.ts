@@ -17,7 +17,7 @@ export const memoryStore = (deps: { readonly clock: Clock; readonly log: Log }):
 
   return createStore({
     read: (keys) => whileOpen(() => keys.map((key) => table.live(key)?.value)),
-    list: (index, after, limit) => whileOpen(() => table.list(index, after, limit)),
+    list: (index, after, limit, newest) => whileOpen(() => table.list(index, after, limit, newest)),
     commit: (writes, publish) =>
       whileOpen(() => {
         const committed = table.commit(writes)
@@ -45,7 +45,7 @@ type Row = {
 type Table = {
   live(key: string): Row | undefined
   commit(writes: readonly Write[]): Committed
-  list(index: string, after: number, limit: number): ListedRow[]
+  list(index: string, after: number, limit: number, newest: boolean): ListedRow[]
   purge(limit: number): number
 }
 
@@ -93,11 +93,11 @@ const createTable = (now: () => number): Table => {
       if (!lost) writes.forEach(apply)
       return { won: !lost, stood }
     },
-    list(index, after, limit) {
+    list(index, after, limit, newest) {
       const found: ListedRow[] = []
-      const listed = [...(indexes.get(index) ?? [])].sort(([a], [b]) => a - b)
+      const listed = [...(indexes.get(index) ?? [])].sort(([a], [b]) => (newest ? b - a : a - b))
       for (const [id, key] of listed) {
-        const row = id > after ? live(key) : undefined
+        const row = (newest ? id < after : id > after) ? live(key) : undefined
         if (row !== undefined && found.push(row) === limit) break
       }
       return found

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { StoreLocation } from '../config/config.ts'
+import type { StoreLocation } from '../config/store-location.ts'
 import type { Log } from '../telemetry/log.ts'
 import { memoryStore } from './memory.ts'
 import type { Store } from './store.ts'

@@ -3,15 +3,17 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
+import { type AuditTrail, createAuditTrail } from './audit-trail.ts'
 import { createChores } from './chores.ts'
+import { type ClientRegistry, createClientRegistry, NARROWED } from './client-registry.ts'
 import { type Clients, createClients } from './clients.ts'
 import { type Codes, createCodes } from './codes.ts'
-import { type Consents, createConsents } from './consents.ts'
+import { type Consent, type Consents, createConsents } from './consents.ts'
 import { createDeviceCodes, type DeviceCodes } from './device-codes.ts'
 import { endFormer } from './former.ts'
-import { createGrants, type Grants } from './grants.ts'
+import { createGrants, type Grant, type Grants } from './grants.ts'
 import { keptSecret } from './kept-secret.ts'
-import { createLateTerms } from './late-terms.ts'
+import { createLateNames, type LateNames } from './late-names.ts'
 import { createLives, type Lives } from './lives.ts'
 import { openStore } from './open-store.ts'
 import { createPasswords, type Passwords } from './passwords.ts'
@@ -20,8 +22,9 @@ import { createTokenReader } from './read-token.ts'
 import { createRefreshTokens, type RefreshTokens } from './refresh-tokens.ts'
 import { createSecrets, randomSecret, type Secrets } from './secrets.ts'
 import { createSessions, type Sessions } from './sessions.ts'
+import { openStandings, withEpochs } from './standing.ts'
 import { MISSED, type Store, StoreRefused, StoreUnavailable } from './store.ts'
-import { type FileTerms, NAMES, openTerms } from './terms.ts'
+import { NAMES, openTerms } from './terms.ts'
 import { type AccessTokens, createAccessTokens, type Ended } from './tokens.ts'
 
 /** Everything that outlives a request. */
@@ -35,11 +38,12 @@ export type Stores = {
   readonly deviceCodes: DeviceCodes
   readonly pushedRequests: PushedRequests
   readonly grants: Grants
-  readonly clients: Clients
+  readonly clients: Clients & ClientRegistry
   readonly accounts: Accounts
   readonly sessions: Sessions
   readonly consents: Consents
   readonly passwords: Passwords
+  readonly audit: AuditTrail
   /**
    * Takes on a configuration that was read anew (not its `store`). What it no longer names, or names with another
    * password, ends: for this process before this returns, in the store when the promise resolves, or once the store
@@ -63,10 +67,15 @@ export const openStores = async (
   requireSecret(config)
   const store = deps.store ?? (await openStore(config.store, deps))
   const secrets = createSecrets(secretsOf(config))
-  const terms = createLateTerms()
+  const names = createLateNames()
+  const { terms, standings } = names
   let closed = false
   const tokenLife = () => longestTokenLife(config)
-  const clients = createClients({ store, clock, settings: config.clients })
+  const registeredScope = () => config.registrationPolicy.scope
+  const clients = createClients({
+    ...{ store, clock, standings, registeredScope },
+    settings: config.clients,
+  })
   const accounts = createAccounts(config.accounts)
   const grants = createGrants({ store, secrets, clock, log, terms, tokenLife })
   const scopes = () => config.scopes
@@ -78,6 +87,7 @@ export const openStores = async (
   })
   const sessions = createSessions({ store, secrets, clock, terms, limits: () => config.sessions })
   const consents = createConsents({ store, clock, terms })
+  const audit = createAuditTrail({ store, secrets, clock, log, keep: () => config.audit.keep })
   const chores = createChores(store, log)
 
   const end = (ended: readonly Ended[]): void => ended.forEach(tokens.end)
@@ -92,21 +102,37 @@ export const openStores = async (
       ...ended.flatMap((one) => endFormer(one, { terms, grants, sessions, consents })),
     ])
   const unsubscribe = store.subscribe((message) => {
+    if (message === NARROWED) tokens.forget()
     if (message === NAMES || message === MISSED) {
       void chores.finish([() => terms.look(endElsewhere)])
     }
   })
-  await readTerms({
-    ...{ store, secrets, log, shared: isShared(config), stopped: () => closed },
+  await readNames({
+    ...{ store, secrets, clock, log, shared: isShared(config), stopped: () => closed },
     begin(read) {
-      const over = read.replace(config)
-      terms.begin(read)
+      const over = read.terms.replace(config)
+      names.begin(read)
       void settle(over)
     },
   })
 
+  // Late, where the store does not answer; what is given since is left alone.
+  const endAllOfClient = (client_id: string, reason: string): Promise<void> => {
+    const isOver = (given: Grant | Consent) => given.term !== terms.of(given.client_id, given.sub)
+    return chores.finish([
+      () => grants.endAllOfClient(client_id, reason, isOver),
+      () => consents.removeAllOfClient(client_id, isOver),
+    ])
+  }
+  const registry = createClientRegistry({
+    ...{ store, secrets, clock, log, standings, clients, registeredScope },
+    endAll: endAllOfClient,
+    lives: () => ({ ...config.registrationPolicy, grant: longestGrantLife(config) }),
+  })
+
   return {
-    ...{ store, secrets, tokens, grants, clients, accounts, sessions, consents },
+    ...{ store, secrets, tokens, grants, accounts, sessions, consents, audit },
+    clients: { ...clients, ...registry },
     pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
     codes: createCodes({ store, secrets, clock, terms, tokenLife }),
     deviceCodes: createDeviceCodes({ store, secrets, clock, terms, tokenLife }),
@@ -129,23 +155,30 @@ export const openStores = async (
     async close() {
       closed = true
       unsubscribe()
+      standings.close()
       await chores.stop()
       tokens.close()
+      await audit.close()
       await store.close()
     },
   }
 }
 
 /** Reads them until the store answers: one that is shared may come later than we do. */
-const readTerms = async (deps: {
+const readNames = async (deps: {
   readonly store: Store
   readonly secrets: Secrets
+  readonly clock: Clock
   readonly log: Log
   readonly shared: boolean
-  readonly begin: (terms: FileTerms) => void
+  readonly begin: LateNames['begin']
   readonly stopped: () => boolean
 }): Promise<void> => {
-  const attempt = async (): Promise<void> => deps.begin(await openTerms(deps))
+  const attempt = async (): Promise<void> => {
+    const terms = await openTerms(deps)
+    const standings = await openStandings(deps)
+    deps.begin({ terms: withEpochs(terms, standings), standings })
+  }
   const insist = async (): Promise<void> => {
     while (!deps.stopped()) {
       await pause(AGAIN, undefined, { ref: false })
@@ -204,6 +237,7 @@ const takeOnSecrets = (secrets: Secrets, before: Config, next: Config): boolean 
 const changesScopes = (before: Config, next: Config): boolean => {
   const after = scopesOf(next)
   return (
+    before.registrationPolicy.scope !== next.registrationPolicy.scope ||
     [...before.scopes.keys()].some((scope) => !next.scopes.has(scope)) ||
     [...scopesOf(before)].some(([key, scope]) => after.has(key) && after.get(key) !== scope)
   )
@@ -217,3 +251,6 @@ const scopesOf = ({ clients, accounts }: Config): ReadonlyMap<string, string | u
 
 const longestTokenLife = ({ tokens, clients }: Config): number =>
   Math.max(tokens.accessToken, ...clients.map((client) => client.tokens.accessToken ?? 0))
+
+const longestGrantLife = ({ tokens, clients }: Config): number =>
+  Math.max(tokens.grant, ...clients.map((client) => client.tokens.grant ?? 0))

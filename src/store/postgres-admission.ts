@@ -1,4 +1,4 @@
-import type { PostgresLocation } from '../config/config.ts'
+import type { PostgresLocation } from '../config/store-location.ts'
 import type { Log } from '../telemetry/log.ts'
 import { codeOf, wordsOf } from './calls.ts'
 import { tlsRefusal } from './connection-tls.ts'

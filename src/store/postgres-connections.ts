@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
-import type { PostgresLocation } from '../config/config.ts'
+import type { PostgresLocation } from '../config/store-location.ts'
 import { codeOf } from './calls.ts'
 import { tlsOptions } from './connection-tls.ts'
 import { ticks } from './sqlite-jobs.ts'

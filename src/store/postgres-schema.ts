@@ -107,9 +107,12 @@ INSERT INTO version VALUES (1);
 
 export const READ = 'SELECT key, value FROM rows WHERE key = ANY ($1) AND expires > $2'
 
-export const LIST = `
+const page = (beyond: '<' | '>', order: 'ASC' | 'DESC'): string => `
 SELECT listed.id, rows.key, rows.value FROM listed JOIN rows ON rows.key = listed.key AND rows.id = listed.id
-WHERE listed.name = $1 AND listed.id > $2 AND rows.expires > $3 ORDER BY listed.id LIMIT $4`
+WHERE listed.name = $1 AND listed.id ${beyond} $2 AND rows.expires > $3 ORDER BY listed.id ${order} LIMIT $4`
+
+export const LIST = page('>', 'ASC')
+export const LIST_NEWEST = page('<', 'DESC')
 
 export const COMMIT = 'SELECT commit_writes($1, $2, $3, $4, $5) AS stood'
 

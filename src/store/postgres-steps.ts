@@ -1,17 +1,25 @@
 import type { Committed, ListedRow } from './adapter.ts'
 import { codeOf } from './calls.ts'
 import type { PostgresPool, Row, Statement } from './postgres-connections.ts'
-import { COMMIT, LIST, PURGE, READ } from './postgres-schema.ts'
+import { COMMIT, LIST, LIST_NEWEST, PURGE, READ } from './postgres-schema.ts'
 import type { PushChannel } from './push-channel.ts'
 import type { Write } from './store.ts'
 
 /** What a store does, each in one statement, and so in one transaction. `end` in `ticks`. */
 export type Steps = {
   read(keys: readonly string[], end: number): Promise<readonly (string | undefined)[]>
-  list(index: string, after: number, limit: number, end: number): Promise<readonly ListedRow[]>
+  list(page: Listing, end: number): Promise<readonly ListedRow[]>
   commit(writes: readonly Write[], publish: readonly string[], end: number): Promise<Committed>
   ping(end: number): Promise<void>
   purge(limit: number, end: number): Promise<number>
+}
+
+type Listing = {
+  readonly index: string
+  /** An id: those above it are listed, or with `newest` those below. */
+  readonly start: number
+  readonly limit: number
+  readonly newest: boolean
 }
 
 type StepDeps = {
@@ -53,8 +61,9 @@ export const createSteps = ({ pool, channel, now, until, publishOn }: StepDeps):
       const values = new Map(rows.map(({ key, value }) => [key, String(value)]))
       return escaped.map((key) => values.get(key))
     },
-    async list(index, after, limit, end) {
-      const rows = await ask(STATEMENTS.list, [asStored(index), after, now(), limit], end)
+    async list({ index, start, limit, newest }, end) {
+      const statement = newest ? STATEMENTS.newest : STATEMENTS.list
+      const rows = await ask(statement, [asStored(index), start, now(), limit], end)
       return rows.map(({ id, key, value }) => ({
         ...{ id: Number(id), key: fromStored(String(key)), value: String(value) },
       }))
@@ -123,6 +132,7 @@ const fromStored = (text: string): string =>
 const STATEMENTS = {
   read: { name: 'read', text: READ },
   list: { name: 'list', text: LIST },
+  newest: { name: 'newest', text: LIST_NEWEST },
   commit: { name: 'commit', text: COMMIT },
   purge: { name: 'purge', text: PURGE },
   ping: { name: 'ping', text: 'SELECT 1' },

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { PostgresLocation } from '../config/config.ts'
+import type { PostgresLocation } from '../config/store-location.ts'
 import type { Log } from '../telemetry/log.ts'
 import { createStore } from './adapter.ts'
 import { createCalls, within } from './calls.ts'
@@ -146,7 +146,8 @@ export const postgresStore = async (
 
   return createStore({
     read: (keys) => onPool((end) => steps.read(keys, end)),
-    list: (index, after, limit) => onPool((end) => steps.list(index, after, limit, end)),
+    list: (index, start, limit, newest) =>
+      onPool((end) => steps.list({ index, start, limit, newest }, end)),
     commit: (writes, publish) => onPool((end) => steps.commit(writes, publish, end)),
     ping: () => onPool((end) => steps.ping(end)),
     purge: (limit) => onPool((end) => steps.purge(limit, end)),

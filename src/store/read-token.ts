@@ -9,7 +9,7 @@ import { type AccessToken, type StoredToken, tokenKey } from './tokens.ts'
 type ReadDeps = {
   readonly store: Store
   readonly grants: Pick<Grants, 'find' | 'endOf'>
-  readonly clients: Pick<Clients, 'find'>
+  readonly clients: Pick<Clients, 'find' | 'endOf'>
   readonly accounts: Pick<Accounts, 'findBySub'>
   readonly clock: Clock
   /** The scopes that can be granted now: what was removed from the configuration opens nothing any more. */
@@ -32,7 +32,9 @@ export const createTokenReader =
       deps.clients.find(token.client_id),
       isOwnOf(token) ? NOBODY : deps.accounts.findBySub(token.sub),
     ])
-    if (client === undefined) return revoked(token, { what: 'client' })
+    if (client === undefined) {
+      return revoked(token, { what: 'client', ...deps.clients.endOf(token.client_id) })
+    }
     if (account === undefined) return revoked(token, { what: 'account' })
     if (grant === undefined) {
       return revoked(token, { what: 'grant', ...(await deps.grants.endOf(token.grant_id)) })

@@ -1,4 +1,4 @@
-import type { RedisLocation } from '../config/config.ts'
+import type { RedisLocation } from '../config/store-location.ts'
 import type { Log } from '../telemetry/log.ts'
 import { wordsOf } from './calls.ts'
 import { tlsRefusal } from './connection-tls.ts'

@@ -1,5 +1,5 @@
 import { createClient, type RedisClientOptions } from '@redis/client'
-import type { RedisLocation } from '../config/config.ts'
+import type { RedisLocation } from '../config/store-location.ts'
 import { within } from './calls.ts'
 import { tlsOptions } from './connection-tls.ts'
 import type { Script } from './redis-scripts.ts'

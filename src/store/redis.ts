@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { RedisLocation } from '../config/config.ts'
+import type { RedisLocation } from '../config/store-location.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Committed, createStore, type ListedRow } from './adapter.ts'
 import { createCalls, wordsOf } from './calls.ts'
@@ -150,15 +150,17 @@ export const redisStore = async (location: RedisLocation, deps: RedisDeps): Prom
     return rows.map((row) => valueIn(row, now))
   }
 
-  const list = async (link: RedisLink, index: string, after: number, limit: number) => {
+  const list = async (link: RedisLink, { index, start, limit, newest }: Listing) => {
     const found: ListedRow[] = []
-    let last = after
+    let last = start
     for (;;) {
-      const range = [`(${last}`, '+inf', 'WITHSCORES', 'LIMIT', '0', String(limit)]
-      const flat = await link.command<string[]>('ZRANGEBYSCORE', names.list(index), ...range)
-      const places = flat.flatMap((key, at) =>
-        at % 2 === 0 ? [{ key, id: Number(flat[at + 1]) }] : [],
+      const range = newest
+        ? ['ZREVRANGEBYSCORE', names.list(index), `(${last}`, '-inf']
+        : ['ZRANGEBYSCORE', names.list(index), `(${last}`, '+inf']
+      const flat = await link.command<string[]>(
+        ...[...range, 'WITHSCORES', 'LIMIT', '0', String(limit)],
       )
+      const places = placesIn(flat)
       const values = await read(
         link,
         places.map(({ key }) => key),
@@ -184,7 +186,8 @@ export const redisStore = async (location: RedisLocation, deps: RedisDeps): Prom
 
   return createStore({
     read: (keys) => onLink((link) => read(link, keys)),
-    list: (index, after, limit) => onLink((link) => list(link, index, after, limit)),
+    list: (index, start, limit, newest) =>
+      onLink((link) => list(link, { index, start, limit, newest })),
     commit: (writes, publish) => onLink((link) => commit(link, writes, publish)),
     ping: () => onLink(async (link) => void (await link.command('PING'))),
     purge: (limit) =>
@@ -196,6 +199,13 @@ export const redisStore = async (location: RedisLocation, deps: RedisDeps): Prom
     channel,
     close,
   })
+}
+
+type Listing = {
+  readonly index: string
+  readonly start: number
+  readonly limit: number
+  readonly newest: boolean
 }
 
 const namesIn = (prefix: string) => ({
@@ -219,6 +229,10 @@ const partsOf = (write: Write): string[] => {
     ...[String(write.expires), String(names.length), ...names],
   ]
 }
+
+/** Keys, each with its score behind it. */
+const placesIn = (flat: readonly string[]): { key: string; id: number }[] =>
+  flat.flatMap((key, at) => (at % 2 === 0 ? [{ key, id: Number(flat[at + 1]) }] : []))
 
 const valueIn = (row: string | null, now: number): string | undefined => {
   if (row === null) return undefined

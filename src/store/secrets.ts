@@ -12,6 +12,8 @@ export type Purpose =
   | 'visit'
   | 'session'
   | 'browser'
+  | 'client-secret'
+  | 'registration'
   | 'request'
   | 'csrf'
   | 'account'
@@ -54,6 +56,8 @@ export type MintedPurpose =
   | 'device-code'
   | 'session'
   | 'browser'
+  | 'client-secret'
+  | 'registration'
 
 export type RefreshTokenParts = {
   readonly grant_id: string
@@ -152,6 +156,8 @@ const PREFIX: Readonly<Record<MintedPurpose | 'refresh-token', string>> = {
   'device-code': 'pc_dc_',
   session: 'pc_se_',
   browser: 'pc_br_',
+  'client-secret': 'pc_cs_',
+  registration: 'pc_rg_',
 }
 
 const KID = 2

@@ -6,17 +6,27 @@ import { StoreUnavailable } from './store.ts'
 
 export type Reader = {
   read(keys: readonly string[], now: number): Promise<readonly (string | undefined)[]>
-  list(index: string, now: number, after: number, limit: number): Promise<readonly ListedRow[]>
+  list(
+    index: string,
+    now: number,
+    after: number,
+    limit: number,
+    newest: boolean,
+  ): Promise<readonly ListedRow[]>
   ping(): Promise<void>
 }
 
 /** Reads on the event loop: microseconds each, and never a wait inside SQLite. `deadline` in milliseconds. */
 export const createReader = (database: DatabaseSync, deadline: number): Reader => {
   const get = database.prepare('SELECT value FROM rows WHERE key = ? AND expires > ?')
-  const page = database.prepare(
-    `SELECT rows.id, rows.key, rows.value FROM listed JOIN rows ON rows.id = listed.id
-     WHERE listed.name = ? AND listed.id > ? AND rows.expires > ? ORDER BY listed.id LIMIT ?`,
-  )
+  const pages = (beyond: '<' | '>', order: 'ASC' | 'DESC') =>
+    database.prepare(
+      `SELECT rows.id, rows.key, rows.value FROM listed JOIN rows ON rows.id = listed.id
+       WHERE listed.name = ? AND listed.id ${beyond} ? AND rows.expires > ?
+       ORDER BY listed.id ${order} LIMIT ?`,
+    )
+  const oldest = pages('>', 'ASC')
+  const latest = pages('<', 'DESC')
   const ping = database.prepare('SELECT count(*) FROM sqlite_schema')
 
   const value = (key: string, now: number): string | undefined => {
@@ -26,8 +36,11 @@ export const createReader = (database: DatabaseSync, deadline: number): Reader =
 
   return {
     read: (keys, now) => patiently(() => keys.map((key) => value(key, now)), deadline),
-    list: (index, now, after, limit) =>
-      patiently(() => page.all(index, after, now, limit).map(asListed), deadline),
+    list: (index, now, after, limit, newest) =>
+      patiently(
+        () => (newest ? latest : oldest).all(index, after, now, limit).map(asListed),
+        deadline,
+      ),
     ping: () => patiently(() => void ping.get(), deadline),
   }
 }

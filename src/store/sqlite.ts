@@ -71,7 +71,8 @@ export const sqliteStore = (file: string, deps: SqliteDeps): Store => {
 
   return createStore({
     read: (keys) => whileOpen(() => reader.read(keys, now())),
-    list: (index, after, limit) => whileOpen(() => reader.list(index, now(), after, limit)),
+    list: (index, after, limit, newest) =>
+      whileOpen(() => reader.list(index, now(), after, limit, newest)),
     ping: () => whileOpen(reader.ping),
     commit: (writes, publish) =>
       whileOpen(() => queue.commit({ kind: 'commit', writes, publish, now: now(), at: at() })),

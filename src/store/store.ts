@@ -54,8 +54,14 @@ export interface Store extends KeyvStorageAdapter {
    * Durable when it resolves. `publish` is delivered to every process on the store, this one included.
    */
   batch(writes: readonly Write[], publish?: readonly string[]): Promise<boolean>
-  /** Live rows of an index, oldest first. Never a scan. `limit` at most 1000. */
-  list(index: string, options?: { cursor?: string; limit?: number }): Promise<Page>
+  /**
+   * Live rows of an index, oldest first, or by `order` the newest: by when a row was first written. Never a scan. `limit` at
+   * most 1000.
+   */
+  list(
+    index: string,
+    options?: { cursor?: string; limit?: number; order?: 'oldest' | 'newest' },
+  ): Promise<Page>
   publish(message: string): Promise<void>
   /**
    * Every message published by any process from now on, once. Returns the way to stop.
@@ -69,6 +75,9 @@ export interface Store extends KeyvStorageAdapter {
   purge(limit: number): Promise<number>
   close(): Promise<void>
 }
+
+/** Milliseconds since the epoch: the year 9999. For rows that are one a name of an operator's choice, and no others. */
+export const FOR_EVER = 253_370_764_800_000
 
 /** What a listener hears instead of messages that can no longer be read. Never published. */
 export const MISSED = 'missed'

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts'
 import { endMessage, readEnd } from './ended.ts'
 import type { Secrets } from './secrets.ts'
-import { type Store, StoreUnavailable } from './store.ts'
+import { FOR_EVER, type Store, StoreUnavailable } from './store.ts'
 import type { Ended } from './tokens.ts'
 
 /**
@@ -150,9 +150,12 @@ export const openTerms = async (deps: {
 /** Undefined for a client, whose secret may be replaced without an end. Keys are spelled as messages of an end are. */
 type Passwords = ReadonlyMap<string, string | undefined>
 
+// A client that the file disables is as good as left out: what it had is over when it comes back.
 const passwordsOf = ({ clients, accounts }: Named): Passwords =>
   new Map([
-    ...clients.map(({ client_id }) => [endMessage({ client_id }), undefined] as const),
+    ...clients.flatMap(({ client_id, disabled = false }) =>
+      disabled ? [] : [[endMessage({ client_id }), undefined] as const],
+    ),
     ...accounts.map(({ sub, password }) => [endMessage({ sub }), password] as const),
   ])
 
@@ -176,5 +179,3 @@ const format = (entries: Entries): string =>
 
 const KEY = 'configuration:names'
 const TRIES = 10
-// Milliseconds since the epoch: the year 9999. One row, which must outlive whatever is granted.
-const FOR_EVER = 253_370_764_800_000

@@ -13,6 +13,7 @@ import { createThrottles } from '../../src/oauth/throttle.ts'
 import { createPeerOf } from '../../src/peer.ts'
 import { openStores, type Stores } from '../../src/store/open.ts'
 import type { Log, LogFields } from '../../src/telemetry/log.ts'
+import { REGISTRATION_POLICY } from './stores.ts'
 
 /** The authorization server alone, on a free port, over a store in memory. */
 export type RunningAuthorizationServer = {
@@ -152,6 +153,8 @@ const DEFAULTS: Omit<Config, 'file' | 'issuer' | 'listen' | 'clients' | 'account
   trustedProxies: [],
   admin: { listen: { host: '127.0.0.1', port: 0 }, token: '' },
   registration: 'closed',
+  registrationTokens: [],
+  registrationPolicy: REGISTRATION_POLICY,
   compatibility: [],
   demo: false,
   paths: { oauth: '/oauth' },
@@ -174,10 +177,14 @@ const DEFAULTS: Omit<Config, 'file' | 'issuer' | 'listen' | 'clients' | 'account
     pushedRequests: { points: 1000, duration: 60, total: 1000 },
     userCodes: { points: 5, duration: 60 },
     deviceCodes: { points: 1000, duration: 60, total: 1000 },
+    registrations: { points: 1000, duration: 60, total: 1000 },
+    registeredClients: 1000,
     formBody: 65_536,
     connections: 16_384,
     cachedTokens: 10_000,
   },
+  fetch: { privateNetworks: [] },
+  audit: { keep: 0 },
   log: { level: 'info', access: true },
   drain: 5,
   scopes: new Map([

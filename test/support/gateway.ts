@@ -16,6 +16,7 @@ import type { Exchange } from '../../src/telemetry/exchange.ts'
 import type { LogFields } from '../../src/telemetry/log.ts'
 import { createStreamCounts, type StreamCounts } from '../../src/telemetry/stream-counts.ts'
 import { createTallies, type Tally } from '../../src/telemetry/upstream-tally.ts'
+import { REGISTRATION_POLICY } from './stores.ts'
 
 type RouteGiven = Partial<RouteSettings> & Pick<RouteSettings, 'path'>
 export type UpstreamGiven =
@@ -195,6 +196,8 @@ const gatewayConfig = (given: GatewayGiven): Config => {
     trustedProxies: given.trustedProxies ?? [],
     admin: { listen: { host: '127.0.0.1', port: 0 }, token: '' },
     registration: 'closed',
+    registrationTokens: [],
+    registrationPolicy: REGISTRATION_POLICY,
     compatibility: [],
     demo: false,
     paths: { oauth: '/oauth' },
@@ -217,10 +220,14 @@ const gatewayConfig = (given: GatewayGiven): Config => {
       pushedRequests: { points: 1000, duration: 60, total: 1000 },
       userCodes: { points: 5, duration: 60 },
       deviceCodes: { points: 1000, duration: 60, total: 1000 },
+      registrations: { points: 1000, duration: 60, total: 1000 },
+      registeredClients: 1000,
       formBody: 65_536,
       connections: 16_384,
       cachedTokens: 1000,
     },
+    fetch: { privateNetworks: [] },
+    audit: { keep: 0 },
     log: { level: 'silent', access: false },
     drain: 1,
     scopes: new Map([['orders.read', 'See your orders']]),

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Config, StoreLocation } from '../../src/config/config.ts'
+import type { Config } from '../../src/config/config.ts'
+import type { StoreLocation } from '../../src/config/store-location.ts'
 import { locate, parseStore } from '../../src/config/store-location.ts'
 import type { Log, LogFields } from '../../src/telemetry/log.ts'
 
@@ -34,6 +35,18 @@ export const recordingLog = () => {
   const record = (event: string, fields: LogFields = {}) => void logged.push({ event, fields })
   const log: Log = { debug: record, info: record, warn: record, error: record, audit: record }
   return { log, logged }
+}
+
+/** As the schema has it by default, for clients that register themselves. */
+export const REGISTRATION_POLICY: Config['registrationPolicy'] = {
+  grant_types: [
+    'authorization_code',
+    'refresh_token',
+    'urn:ietf:params:oauth:grant-type:device_code',
+  ],
+  schemes: ['cursor'],
+  unused: 86_400,
+  idle: 31_536_000,
 }
 
 type StoreSettings = Partial<Pick<Config, 'store' | 'secret' | 'clients' | 'accounts' | 'scopes'>>
@@ -119,6 +132,8 @@ const BASE: Config = {
   trustedProxies: [],
   admin: { listen: { host: '127.0.0.1', port: 0 }, token: '' },
   registration: 'closed',
+  registrationTokens: [],
+  registrationPolicy: REGISTRATION_POLICY,
   compatibility: [],
   demo: false,
   paths: { oauth: '/oauth' },
@@ -141,10 +156,14 @@ const BASE: Config = {
     pushedRequests: { points: 1000, duration: 60, total: 1000 },
     userCodes: { points: 5, duration: 60 },
     deviceCodes: { points: 1000, duration: 60, total: 1000 },
+    registrations: { points: 1000, duration: 60, total: 1000 },
+    registeredClients: 1000,
     formBody: 65_536,
     connections: 16_384,
     cachedTokens: 1000,
   },
+  fetch: { privateNetworks: [] },
+  audit: { keep: 0 },
   log: { level: 'silent', access: false },
   drain: 5,
   scopes: new Map([

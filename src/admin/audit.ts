@@ -1,0 +1,39 @@
+import * as z from 'zod/mini'
+import { json } from './answer.ts'
+import { asPage, instant, pageOf, paging } from './list-query.ts'
+import { type Operation, operation } from './operation.ts'
+import type { Room } from './room.ts'
+
+const event = z.strictObject({
+  id: z.string(),
+  at: z.number(),
+  event: z.string(),
+  fields: z.record(z.string(), z.unknown()),
+})
+
+/** The search of the audit trail. */
+export const auditOperations = ({ stores }: Pick<Room, 'stores'>): readonly Operation[] => [
+  operation({
+    id: 'searchAudit',
+    tag: 'audit',
+    method: 'GET',
+    path: '/api/v1/audit',
+    role: 'viewer',
+    summary:
+      'Audit events, newest first. A page may have fewer than there are; go on while it has a next',
+    query: {
+      ...paging,
+      event: z.exactOptional(z.string()),
+      client_id: z.exactOptional(z.string()),
+      sub: z.exactOptional(z.string()),
+      actor: z.exactOptional(z.string()),
+      since: z.exactOptional(instant),
+      until: z.exactOptional(instant),
+    },
+    answers: { 200: { description: 'A page of events', schema: pageOf(event) } },
+    async run({ query }) {
+      const { events, cursor } = await stores.audit.search(query)
+      return json(200, asPage(events, cursor))
+    },
+  }),
+]

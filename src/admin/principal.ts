@@ -1,0 +1,15 @@
+/** What somebody may do. viewer: see; operator: also end, disable and enable; owner: everything. */
+export type Role = 'viewer' | 'operator' | 'owner'
+
+export const ROLES: readonly Role[] = ['viewer', 'operator', 'owner']
+
+/** Who asks. */
+export type Principal = {
+  /** For the audit trail: a username, or `admin token`. */
+  readonly actor: string
+  readonly role: Role
+  readonly remote: string
+}
+
+export const mayDo = (principal: Pick<Principal, 'role'>, wanted: Role): boolean =>
+  ROLES.indexOf(principal.role) >= ROLES.indexOf(wanted)

@@ -1,0 +1,92 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from './clock.ts'
+import type { Config } from './config/config.ts'
+import { createGateway, type Gateway } from './gateway/gateway.ts'
+import type { createThrottles } from './oauth/throttle.ts'
+import { createPeerOf } from './peer.ts'
+import type { Stores } from './store/open.ts'
+import { createAccessLog } from './telemetry/access-log.ts'
+import type { Observe } from './telemetry/exchange.ts'
+import type { Log } from './telemetry/log.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+import type { RouteTallies } from './telemetry/route-tally.ts'
+import type { StreamCounts } from './telemetry/stream-counts.ts'
+import type { Tallies } from './telemetry/upstream-tally.ts'
+
+/** What belongs to one configuration: replaced as a whole when another is put in force. */
+export type Generation = {
+  readonly gateway: Gateway
+  readonly observe: Observe
+  request(req: IncomingMessage, res: ServerResponse): void
+  warm(): Promise<void>
+}
+
+type GenerationDeps = {
+  readonly clock: Clock
+  readonly log: Log
+  readonly stores: Stores
+  readonly metrics: Metrics
+  readonly throttles: ReturnType<typeof createThrottles>
+  readonly streams: StreamCounts
+  readonly tallies: Tallies
+  readonly routes: RouteTallies
+}
+
+export const createGeneration = (
+  config: Config,
+  { clock, log, stores, metrics, throttles, streams, tallies, routes }: GenerationDeps,
+): Generation => {
+  const peer = createPeerOf(config.trustedProxies)
+  const accessLog = config.log.access ? createAccessLog(log) : undefined
+  const observe: Observe = (exchange) => {
+    metrics.exchange(exchange)
+    accessLog?.(exchange)
+  }
+  const gateway = createGateway({
+    ...{ config, peer, observe, clock, log, streams, tallies, routes },
+    tokens: stores.tokens,
+    lives: stores.lives,
+  })
+  // Loaded after listening: the data plane must not wait for what it does not use.
+  let front: Promise<(req: IncomingMessage, res: ServerResponse) => void> | undefined
+  const loadFront = () => {
+    front ??= createFrontOf({ config, stores, peer, observe, clock, log, throttles })
+    return front
+  }
+  return {
+    gateway,
+    observe,
+    request(req, res) {
+      if (gateway.handle(req, res)) return
+      loadFront().then(
+        (handle) => handle(req, res),
+        (error: unknown) => {
+          log.error('front.failed', { error })
+          res.destroy()
+        },
+      )
+    },
+    async warm() {
+      await Promise.all([gateway.warm(), loadFront()])
+    },
+  }
+}
+
+const createFrontOf = async (deps: {
+  config: Config
+  stores: Stores
+  peer: ReturnType<typeof createPeerOf>
+  observe: Observe
+  clock: Clock
+  log: Log
+  throttles: ReturnType<typeof createThrottles>
+}) => {
+  const [{ createFront }, { createAuthorizationServer }] = await Promise.all([
+    import('./front.ts'),
+    import('./oauth/authorization-server.ts'),
+  ])
+  const { middleware, warm } = createAuthorizationServer(deps)
+  await warm()
+  const demo = deps.config.demo ? [(await import('./demo/demo-client.ts')).createDemo(deps)] : []
+  return createFront({ ...deps, middleware: [middleware, ...demo] })
+}

@@ -119,6 +119,7 @@ for (const { kind, absent, start } of serverKinds) {
       const metrics = await (await fetch(`${there.admin}/metrics`)).text()
       expect(metrics).toMatch(/^portcullis_revocation_lag_seconds [\d.e-]+$/m)
       expect(metrics).toMatch(/^portcullis_channel_healthy 1$/m)
+      expect(metrics).toMatch(/^portcullis_store_rows \d+$/m)
     })
 
     it('P3 a start on the store finds what was given before', async () => {

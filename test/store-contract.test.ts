@@ -288,6 +288,7 @@ for (const { kind, absent, place, begin, end } of kinds)
       expect(await store.purge(10)).toBe(10)
       expect(await store.purge(10)).toBe(5)
       expect(await store.purge(10)).toBe(0)
+      expect(await store.rows()).toBeGreaterThanOrEqual(kind === 'postgres' ? 0 : 1)
       expect((await store.list('x')).rows.map(({ key }) => key)).toEqual(['young'])
     })
 
@@ -342,6 +343,7 @@ for (const { kind, absent, place, begin, end } of kinds)
         store.publish('m'),
         store.ping(),
         store.purge(10),
+        store.rows(),
       ]
       for (const result of await Promise.allSettled(calls)) {
         expect(result.status === 'rejected' && result.reason).toBeInstanceOf(StoreUnavailable)

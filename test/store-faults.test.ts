@@ -296,6 +296,7 @@ describe.skipIf(redis.absent)('redis', () => {
     expect(await store.batch([write], ['hello'])).toBe(true)
     expect((await store.list('x')).rows).toEqual([{ key: 'a', value: '1' }])
     expect(await store.purge(10)).toBe(0)
+    expect(await store.rows()).toBeGreaterThan(0)
     await store.ping()
     await until(() => store.channel.lag() > 0)
     expect(told).toEqual(['hello'])
@@ -384,7 +385,7 @@ describe.skipIf(redis.absent)('redis', () => {
 
 /** As docs/operations.md has them. */
 const RIGHTS =
-  'resetchannels ~portcullis:* &portcullis:* -@all +info +get +set +mget +time +ping +select +evalsha +eval +script|load +publish +subscribe +unsubscribe +wait +del +incr +hget +hset +hdel +zadd +zrem +zcard +zrangebyscore +zrevrangebyscore'
+  'resetchannels ~portcullis:* &portcullis:* -@all +info +get +set +mget +time +dbsize +ping +select +evalsha +eval +script|load +publish +subscribe +unsubscribe +wait +del +incr +hget +hset +hdel +zadd +zrem +zcard +zrangebyscore +zrevrangebyscore'
 
 describe.skipIf(postgres.absent)('postgres', () => {
   let server: StoreServer

@@ -44,6 +44,8 @@ export type Stores = {
   readonly consents: Consents
   readonly passwords: Passwords
   readonly audit: AuditTrail
+  /** About how many rows the store has, as of the last half minute. */
+  rows(): number
   /**
    * Takes on a configuration that was read anew (not its `store`). What it no longer names, or names with another
    * password, ends: for this process before this returns, in the store when the promise resolves, or once the store
@@ -113,6 +115,7 @@ export const openStores = async (
       const over = read.terms.replace(config)
       names.begin(read)
       void settle(over)
+      void chores.finish([chores.count])
     },
   })
 
@@ -133,6 +136,7 @@ export const openStores = async (
   return {
     ...{ store, secrets, tokens, grants, accounts, sessions, consents, audit },
     clients: { ...clients, ...registry },
+    rows: chores.rows,
     pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
     codes: createCodes({ store, secrets, clock, terms, tokenLife }),
     deviceCodes: createDeviceCodes({ store, secrets, clock, terms, tokenLife }),

@@ -127,6 +127,10 @@ WITH gone AS (
 )
 SELECT count(*)::int AS purged FROM gone`
 
+/** As autovacuum last saw it: to count is to read all of it. */
+export const ROWS = `
+SELECT greatest(reltuples, 0)::bigint AS estimate FROM pg_class WHERE oid = 'rows'::regclass`
+
 /** A message to ourselves, and the server's time. Nothing is said where nothing can be written. */
 export const BEAT = `
 SELECT extract(epoch FROM clock_timestamp())::double precision * 1000 AS time,

@@ -1,7 +1,7 @@
 import type { Committed, ListedRow } from './adapter.ts'
 import { codeOf } from './calls.ts'
 import type { PostgresPool, Row, Statement } from './postgres-connections.ts'
-import { COMMIT, LIST, LIST_NEWEST, PURGE, READ } from './postgres-schema.ts'
+import { COMMIT, LIST, LIST_NEWEST, PURGE, READ, ROWS } from './postgres-schema.ts'
 import type { PushChannel } from './push-channel.ts'
 import type { Write } from './store.ts'
 
@@ -12,6 +12,7 @@ export type Steps = {
   commit(writes: readonly Write[], publish: readonly string[], end: number): Promise<Committed>
   ping(end: number): Promise<void>
   purge(limit: number, end: number): Promise<number>
+  rows(end: number): Promise<number>
 }
 
 type Listing = {
@@ -85,6 +86,10 @@ export const createSteps = ({ pool, channel, now, until, publishOn }: StepDeps):
         throw cause
       }
     },
+    async rows(end) {
+      const [row] = await ask(STATEMENTS.rows, [], end)
+      return Number(row?.estimate)
+    },
     ping: async (end) => void (await ask(STATEMENTS.ping, [], end)),
     async purge(limit, end) {
       const [row] = await pool.run(STATEMENTS.purge, [now(), limit], end)
@@ -135,6 +140,7 @@ const STATEMENTS = {
   newest: { name: 'newest', text: LIST_NEWEST },
   commit: { name: 'commit', text: COMMIT },
   purge: { name: 'purge', text: PURGE },
+  rows: { name: 'rows', text: ROWS },
   ping: { name: 'ping', text: 'SELECT 1' },
 } satisfies Record<string, Statement>
 

@@ -151,6 +151,7 @@ export const postgresStore = async (
     commit: (writes, publish) => onPool((end) => steps.commit(writes, publish, end)),
     ping: () => onPool((end) => steps.ping(end)),
     purge: (limit) => onPool((end) => steps.purge(limit, end)),
+    rows: () => onPool((end) => steps.rows(end)),
     subscribe: listeners.add,
     channel,
     close,

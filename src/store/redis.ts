@@ -195,6 +195,8 @@ export const redisStore = async (location: RedisLocation, deps: RedisDeps): Prom
         const parts = [String(clock() * 1000), String(limit), names.row(''), names.list('')]
         return link.run<number>(PURGE, names.own.slice(1), parts)
       }),
+    // Of the whole database, which had better be ours alone.
+    rows: () => onLink((link) => link.command<number>('DBSIZE')),
     subscribe: listeners.add,
     channel,
     close,

@@ -222,6 +222,18 @@ for (const { kind, absent, start } of serverKinds) {
       expect(told).toContain(MISSED)
     })
 
+    it('R-36 a stall of our own is not its fault: nothing is given up', async () => {
+      const store = await openAt(server.url(freshName()))
+      const told: string[] = []
+      store.subscribe((message) => told.push(message))
+      const end = performance.now() + 3000
+      while (performance.now() < end);
+      await until(works(store))
+      await until(() => store.channel.healthy())
+      expect(told).toEqual([])
+      expect(store.logged).not.toContainEqual(expect.objectContaining({ event: 'store.lost' }))
+    })
+
     it('P5 connections that are reset, again and again, leave nothing behind', async () => {
       const before = connectionsTo(server)
       const proxy = await through(server.port)

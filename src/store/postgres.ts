@@ -44,7 +44,8 @@ export const postgresStore = async (
   })
   // The server's clock minus ours, in milliseconds: what we gave up must not begin there.
   let ahead = 0
-  let answered = ticks()
+  // Turns of the heartbeat since the last answer. Counted, not timed: a stall of our own is not its fault.
+  let unanswered = 0
   let unheard = 0
   let beating = false
   let admitted = false
@@ -87,7 +88,8 @@ export const postgresStore = async (
     disconnect: (listener) => listener.close(),
     standing() {
       admitted = true
-      answered = ticks()
+      unanswered = 0
+      beating = false
       unheard = 0
       channel.restored()
     },
@@ -101,14 +103,15 @@ export const postgresStore = async (
 
   const beatOnce = async (): Promise<void> => {
     const listener = links.current()
-    if (ticks() - answered > HUNG) return links.drop(listener, new Error('it does not answer'))
+    if (unanswered >= MOST_UNHEARD) return links.drop(listener, new Error('it does not answer'))
+    unanswered += 1
     if (beating) return
     beating = true
     try {
       ahead = await beatOn(listener)
     } finally {
       beating = false
-      answered = ticks()
+      unanswered = 0
     }
     unheard = channel.healthy() ? 0 : unheard + 1
     if (unheard > MOST_UNHEARD) {
@@ -164,7 +167,6 @@ const MOST = 2000
 // Milliseconds.
 const BEAT_EVERY = 250
 const MARGIN = 50
-const HUNG = 2000
 const HEARING = 2000
 const START = 10_000
 const MOST_UNHEARD = 8

@@ -38,7 +38,8 @@ export const redisStore = async (location: RedisLocation, deps: RedisDeps): Prom
   let ahead = 0
   // Of what the server holds: another, when somebody has emptied it under us.
   let epoch: string | undefined
-  let answered = ticks()
+  // Heartbeats since the last answer. Counted, not timed: a stall of our own is not its fault.
+  let unanswered = 0
   // Heartbeats that the server took in a row, and that did not come back.
   let unheard = 0
 
@@ -87,7 +88,7 @@ export const redisStore = async (location: RedisLocation, deps: RedisDeps): Prom
     connect,
     disconnect: (link) => link.close(),
     standing() {
-      answered = ticks()
+      unanswered = 0
       unheard = 0
       channel.restored()
     },
@@ -108,11 +109,12 @@ export const redisStore = async (location: RedisLocation, deps: RedisDeps): Prom
   const beat = (): void => {
     onLink(async (link) => {
       // Hung, or behind a network that swallows everything: what it owes us is not waited for.
-      if (ticks() - answered > HUNG) return links.drop(link, new Error('it does not answer'))
+      if (unanswered >= MOST_UNHEARD) return links.drop(link, new Error('it does not answer'))
+      unanswered += 1
       try {
         await beatOn(link)
       } finally {
-        answered = ticks()
+        unanswered = 0
       }
       unheard = channel.healthy() ? 0 : unheard + 1
       if (unheard > MOST_UNHEARD) links.drop(link, new Error('what is published does not arrive'))
@@ -247,5 +249,4 @@ const MOST = 2000
 const BEAT_EVERY = 250
 const MARGIN = 50
 const PATIENCE = 1000
-const HUNG = 2000
 const MOST_UNHEARD = 8

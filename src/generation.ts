@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { createGateway, type Gateway } from './gateway/gateway.ts'
+import type { createClientKeys } from './oauth/client-keys.ts'
 import type { createThrottles } from './oauth/throttle.ts'
 import { createPeerOf } from './peer.ts'
 import type { Stores } from './store/open.ts'
@@ -27,6 +28,7 @@ type GenerationDeps = {
   readonly stores: Stores
   readonly metrics: Metrics
   readonly throttles: ReturnType<typeof createThrottles>
+  readonly clientKeys: ReturnType<typeof createClientKeys>
   readonly streams: StreamCounts
   readonly tallies: Tallies
   readonly routes: RouteTallies
@@ -34,7 +36,7 @@ type GenerationDeps = {
 
 export const createGeneration = (
   config: Config,
-  { clock, log, stores, metrics, throttles, streams, tallies, routes }: GenerationDeps,
+  { clock, log, stores, metrics, throttles, clientKeys, streams, tallies, routes }: GenerationDeps,
 ): Generation => {
   const peer = createPeerOf(config.trustedProxies)
   const accessLog = config.log.access ? createAccessLog(log) : undefined
@@ -50,7 +52,7 @@ export const createGeneration = (
   // Loaded after listening: the data plane must not wait for what it does not use.
   let front: Promise<(req: IncomingMessage, res: ServerResponse) => void> | undefined
   const loadFront = () => {
-    front ??= createFrontOf({ config, stores, peer, observe, clock, log, throttles })
+    front ??= createFrontOf({ config, stores, peer, observe, clock, log, throttles, clientKeys })
     return front
   }
   return {
@@ -72,15 +74,13 @@ export const createGeneration = (
   }
 }
 
-const createFrontOf = async (deps: {
-  config: Config
-  stores: Stores
-  peer: ReturnType<typeof createPeerOf>
-  observe: Observe
-  clock: Clock
-  log: Log
-  throttles: ReturnType<typeof createThrottles>
-}) => {
+const createFrontOf = async (
+  deps: Pick<GenerationDeps, 'stores' | 'clock' | 'log' | 'throttles' | 'clientKeys'> & {
+    readonly config: Config
+    readonly peer: ReturnType<typeof createPeerOf>
+    readonly observe: Observe
+  },
+) => {
   const [{ createFront }, { createAuthorizationServer }] = await Promise.all([
     import('./front.ts'),
     import('./oauth/authorization-server.ts'),

@@ -3,16 +3,20 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Listen } from './config/config.ts'
+import { inTurn } from './in-turn.ts'
 import { Mistake } from './mistake.ts'
 import { createServer } from './node-http.ts'
 
 export type Handlers = {
   request(req: IncomingMessage, res: ServerResponse): void
+  /** A WebSocket handshake, or CONNECT. */
   upgrade?(req: IncomingMessage, socket: Duplex, head: Buffer): void
   /** A request that could not be parsed; must answer or destroy. */
   malformed?(error: NodeJS.ErrnoException, socket: Duplex): void
   /** Connections at a time; one more is closed at once. Undefined: no limit. */
   readonly most?: number
+  /** Told when a connection could not be taken: `dropped` above `most`, or an error of the system. */
+  lost?(why: 'dropped' | NodeJS.ErrnoException): void
 }
 
 export type Listener = {
@@ -32,6 +36,10 @@ export type Listener = {
  */
 export const openListener = async (listen: Listen, handlers: Handlers): Promise<Listener> => {
   let draining = false
+  const request = inTurn((req, res) => {
+    if (draining) res.shouldKeepAlive = false
+    handlers.request(req, res)
+  })
   const server = createServer(
     {
       headersTimeout: 15_000,
@@ -41,24 +49,22 @@ export const openListener = async (listen: Listen, handlers: Handlers): Promise<
       keepAlive: true,
       keepAliveInitialDelay: 60_000,
       connectionsCheckingInterval: 2_000,
+      // The handler refuses it itself, as it does whatever else is wrong with a head.
+      requireHostHeader: handlers.malformed === undefined,
       shouldUpgradeCallback: (req) =>
         handlers.upgrade !== undefined && req.headers.upgrade?.toLowerCase() === 'websocket',
     },
-    (req, res) => {
-      if (draining) res.shouldKeepAlive = false
-      handlers.request(req, res)
-    },
+    (req, res) => request(req, res),
   )
   server.maxHeadersCount = 200
   if (handlers.most !== undefined) server.maxConnections = handlers.most
   // The handler asks for the body (100 Continue) only after its checks have passed.
-  server.on('checkContinue', (req, res) => {
-    if (draining) res.shouldKeepAlive = false
-    handlers.request(req, res)
-  })
-  if (handlers.upgrade) server.on('upgrade', handlers.upgrade)
+  server.on('checkContinue', request).on('checkExpectation', request)
+  if (handlers.upgrade) server.on('upgrade', handlers.upgrade).on('connect', handlers.upgrade)
   if (handlers.malformed) server.on('clientError', handlers.malformed)
   await bind(server, listen)
+  // Without a listener an accept that fails (EMFILE) would end the process; libuv tries again by itself.
+  server.on('error', (error) => handlers.lost?.(error)).on('drop', () => handlers.lost?.('dropped'))
   return {
     address: { host: listen.host, port: boundPort(server, listen) },
     connections: () => connections(server),

@@ -1,50 +1,56 @@
 import { randomUUID } from 'node:crypto'
-import type { ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { afterAnswers } from './in-turn.ts'
 import { STATUS_CODES } from './node-http.ts'
 import type { Observe } from './telemetry/exchange.ts'
 
-/** Answers what Node's parser refused: no request exists, so this is the only trace of it. */
+/**
+ * Answers what Node's parser refused: no request exists, so this is the only trace of it. Behind requests that were whole it
+ * waits for their answers, as a client would take it for one of them.
+ */
 export const createMalformed =
   (observe: Observe) =>
-  (error: NodeJS.ErrnoException, socket: Connection): void => {
-    const waiting = socket._httpMessage
-    // Nobody is left to be told; or an earlier request still waits, and would take this for its answer.
-    if (LEFT.has(error.code ?? '') || !socket.writable || waiting?.req.complete) {
+  (error: NodeJS.ErrnoException, socket: Duplex): void => {
+    // Every byte behind what was refused is refused again.
+    if (REFUSED.has(socket)) return
+    REFUSED.add(socket)
+    if (LEFT.has(error.code ?? '') || !socket.writable) {
       socket.destroy()
       return
     }
-    // It has an answer already, or a part of one.
-    if (waiting?.headersSent) {
-      socket.destroySoon?.()
-      return
-    }
-    const { status, why } = MALFORMED.get(error.code ?? '') ?? BAD_REQUEST
-    const id = randomUUID()
-    const body = JSON.stringify({
-      error: 'invalid_request',
-      error_description: why,
-      request_id: id,
+    afterAnswers(socket, (begun) => {
+      if (begun || !socket.writable) end(socket)
+      else refuse(socket, error.code, observe)
     })
-    const remote = 'remoteAddress' in socket ? String(socket.remoteAddress) : ''
-    observe({
-      id,
-      method: '',
-      path: '',
-      status,
-      seconds: 0,
-      remote,
-      refusal: error.code ?? 'malformed',
-    })
-    socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\nCache-Control: no-store\r\nX-Request-Id: ${id}\r\n` +
-        `Connection: close\r\n\r\n${body}`,
-    )
   }
 
-/** A connection, with Node's note of whose turn it is on it. */
-type Connection = Duplex & { _httpMessage?: ServerResponse | null; destroySoon?(): void }
+const REFUSED = new WeakSet<Duplex>()
+
+const end = (socket: Duplex): void => {
+  if (socket instanceof Socket) socket.destroySoon()
+  else socket.destroy()
+}
+
+const refuse = (socket: Duplex, code: string | undefined, observe: Observe): void => {
+  const { status, why } = MALFORMED.get(code ?? '') ?? BAD_REQUEST
+  const id = randomUUID()
+  const body = JSON.stringify({ error: 'invalid_request', error_description: why, request_id: id })
+  observe({
+    id,
+    method: '',
+    path: '',
+    status,
+    seconds: 0,
+    remote: socket instanceof Socket ? (socket.remoteAddress ?? '') : '',
+    refusal: code ?? 'malformed',
+  })
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nCache-Control: no-store\r\nX-Request-Id: ${id}\r\n` +
+      `Connection: close\r\n\r\n${body}`,
+  )
+}
 
 /** The client went in the middle of a request. */
 const LEFT = new Set(['ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE'])

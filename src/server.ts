@@ -8,7 +8,9 @@ import type { Gateway } from './gateway/gateway.ts'
 import { exportGauges } from './gauges.ts'
 import { createGeneration } from './generation.ts'
 import { openListeners } from './listeners.ts'
+import { createLostConnections } from './lost-connections.ts'
 import { createMalformed } from './malformed.ts'
+import { createClientKeys } from './oauth/client-keys.ts'
 import { createThrottles } from './oauth/throttle.ts'
 import type { AuditTrail } from './store/audit-trail.ts'
 import { openStores, type Stores } from './store/open.ts'
@@ -50,18 +52,12 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
   const stores = await openStores(config, { clock: deps.clock, log })
   trail = stores.audit
   const throttles = createThrottles()
+  const clientKeys = createClientKeys({ clock: deps.clock, log })
   const streams = createStreamCounts()
   exportStreams(metrics, streams)
   const generation = (settings: Config) =>
     createGeneration(settings, {
-      ...deps,
-      log,
-      stores,
-      metrics,
-      throttles,
-      streams,
-      tallies,
-      routes,
+      ...{ ...deps, log, stores, metrics, throttles, clientKeys, streams, tallies, routes },
     })
   let current = generation(config)
   let inForce = config
@@ -88,6 +84,7 @@ export const startServer = async (config: Config, deps: Deps): Promise<RunningSe
     request: (req, res) => current.request(req, res),
     upgrade: (req, socket, head) => current.gateway.upgrade(req, socket, head),
     malformed: createMalformed((exchange) => current.observe(exchange)),
+    lost: createLostConnections(log),
     admin: createAdmin({
       metrics,
       api: async (req, path) => (await loadApi())(req, path),

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { connect, createServer as createTcpServer, type Socket } from 'node:net'
 import Koa from 'koa'
@@ -5,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { OAuthError } from '../src/oauth/errors.ts'
 import { createFormReader } from '../src/oauth/form.ts'
 import { createThrottles } from '../src/oauth/throttle.ts'
-import { freePort, startPortcullis, until } from './support/portcullis.ts'
+import { freePort, spawnPortcullis, startPortcullis, until } from './support/portcullis.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -78,6 +79,75 @@ describe('A36 who is slow holds nothing for ever', () => {
     })
   })
 })
+
+describe('R-33 a process that may have few files open', () => {
+  it('pauses to accept, finishes what it has, says so in one line, and recovers at once', async () => {
+    const upstream = createServer((req, res) => {
+      if (req.url === '/slow') setTimeout(() => res.end('slow'), 300)
+      else res.end('fast')
+    })
+    const target = await listening(upstream)
+    const gateway = await spawnPortcullis(
+      `upstreams: { a: 'http://127.0.0.1:${target}' }\nroutes: [{ path: /*, upstream: a, access: public }]\n`,
+      { files: 96 },
+    )
+    closers.push(gateway.stop)
+    const ask = (socket: Socket, path: string) =>
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    const first = await opened(gateway.port)
+    ask(first.socket, '/slow')
+    const crowd = await Promise.all(Array.from({ length: 200 }, () => opened(gateway.port)))
+    await until(() => first.text().endsWith('slow'))
+    await until(() => crowd.filter(({ closed }) => closed()).length > 100)
+    ask(first.socket, '/fast')
+    await until(() => first.text().endsWith('fast'))
+    const spent = await processorSeconds(gateway.child.pid)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    // It does not spin: half a second of doing nothing costs next to nothing.
+    expect((await processorSeconds(gateway.child.pid)) - spent).toBeLessThan(0.25)
+    expect((await fetch(`${gateway.admin}/readyz`)).status).toBe(200)
+    for (const { socket } of crowd) socket.destroy()
+    await until(async () => {
+      const next = await opened(gateway.port)
+      ask(next.socket, '/fast')
+      await until(() => next.closed() || next.text().endsWith('fast'))
+      return next.text().endsWith('fast')
+    })
+    expect(gateway.output().match(/"connections\.lost"/g)).toHaveLength(1)
+    expect(gateway.child.exitCode).toBeNull()
+  })
+
+  it('EMFILE on the way upstream is 503, and no fault of the target', async () => {
+    const target = await listening(
+      createServer((_, res) => void setTimeout(() => res.end(), 60_000)),
+    )
+    const gateway = await spawnPortcullis(
+      `upstreams: { a: { targets: ['http://127.0.0.1:${target}'], connections: 4096, timeout: { response: 30s } } }
+routes: [{ path: /*, upstream: a, access: public }]
+log: { level: info }
+`,
+      { files: 160 },
+    )
+    closers.push(gateway.stop)
+    const clients = await Promise.all(Array.from({ length: 90 }, () => opened(gateway.port)))
+    for (const { socket } of clients) socket.write('GET /x HTTP/1.1\r\nHost: x\r\n\r\n')
+    await until(() => clients.some(({ text }) => text().startsWith('HTTP/1.1 ')))
+    const answers = clients.map(({ text }) => text()).filter((text) => text !== '')
+    for (const answer of answers) {
+      expect(answer).toMatch(/^HTTP\/1\.1 503 /)
+      expect(answer).toMatch(/\r\nRetry-After: 1\r\n/)
+    }
+    await until(() => /"upstream\.failed".*EMFILE/.test(gateway.output()))
+    expect(gateway.output()).not.toMatch(/upstream\.ejected/)
+    expect(gateway.child.exitCode).toBeNull()
+  })
+})
+
+/** Of user and system, so far. */
+const processorSeconds = async (pid: number | undefined): Promise<number> => {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'latin1')).split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
 
 describe('A21 what was counted survives a reload', () => {
   const limit = { points: 1, duration: 60 }

@@ -52,7 +52,8 @@ type Tokens = Readonly<
     | 'ended'
     | 'unknown'
     | 'foreign'
-    | 'malformed',
+    | 'malformed'
+    | 'spaced',
     string
   >
 >
@@ -131,6 +132,7 @@ beforeAll(async () => {
     unknown,
     foreign: `pc_at_${'A'.repeat(64)}`,
     malformed: 'nonsense',
+    spaced: 'a b',
   }
 })
 afterAll(async () => {
@@ -161,6 +163,13 @@ const ROWS: readonly Row[] = [
     'invalid_request',
   ],
   ['a malformed token', { url: '/orders/1', token: 'malformed' }, 'malformed', 401, 'malformed'],
+  [
+    'what can be no token',
+    { url: '/orders/1', token: 'spaced' },
+    'invalid_request',
+    400,
+    'invalid_request',
+  ],
   ['a foreign token', { url: '/orders/1', token: 'foreign' }, 'foreign', 401, 'foreign'],
   ['a token long gone', { url: '/orders/1', token: 'unknown' }, 'unknown', 401, 'unknown'],
   ['an expired token', { url: '/orders/1', token: 'expired' }, 'expired', 401, 'expired'],

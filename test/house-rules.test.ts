@@ -69,6 +69,8 @@ describe('one importer a library', () => {
     ['pg', /^store\/postgres-connections\.ts$/],
     ['yaml', /^config\//],
     ['zod', /^(config|admin)\//],
+    ['jose', /^oauth\/client-assertion\.ts$/],
+    ['node:https', /^oauth\/fetch-document\.ts$/],
     ['pino', /^telemetry\/log\.ts$/],
     ['prom-client', /^telemetry\/metrics\.ts$/],
     ['commander', /^cli\/program\.ts$/],

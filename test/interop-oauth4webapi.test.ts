@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createSigningKey, type SigningKey } from './support/assertion.ts'
 import { createPerson } from './support/person.ts'
 import { type Portcullis, startPortcullis } from './support/portcullis.ts'
 import { ok, type RecordingUpstream, startRecordingUpstream } from './support/recording-upstream.ts'
@@ -12,12 +13,15 @@ const LOOPBACK = { [oauth.allowInsecureRequests]: true }
 describe('oauth4webapi', () => {
   let server: Portcullis
   let upstream: RecordingUpstream
+  let key: SigningKey
   let as: oauth.AuthorizationServer
   const ada = createPerson('ada', 'ada-password')
 
   beforeAll(async () => {
     upstream = await startRecordingUpstream(() => ok('an order'))
-    server = await startPortcullis(`
+    key = await createSigningKey('ES256', '2026')
+    server = await startPortcullis(
+      `
 demo: true
 scopes: { orders.read: See your orders, orders.write: Change your orders }
 upstreams: { orders: ${upstream.origin} }
@@ -30,11 +34,18 @@ clients:
   - client_id: native
     redirect_uris: [http://127.0.0.1/callback]
     grant_types: [authorization_code, refresh_token]
+  - client_id: signer
+    token_endpoint_auth_method: private_key_jwt
+    jwks: \${JWKS}
+    redirect_uris: [${REDIRECT_URI}]
+    grant_types: [authorization_code, refresh_token]
   - client_id: machine
     client_secret: machine-secret
     grant_types: [client_credentials]
 accounts: [{ username: ada, password: ada-password }]
-`)
+`,
+      { env: { JWKS: JSON.stringify({ keys: [key.jwk] }) } },
+    )
     const issuer = new URL(server.origin)
     const found = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...LOOPBACK })
     as = await oauth.processDiscoveryResponse(issuer, found)
@@ -71,23 +82,30 @@ accounts: [{ username: ada, password: ada-password }]
     return { parameters: oauth.validateAuthResponse(as, client, callback, state), code_verifier }
   }
 
-  it.each<[string, oauth.Client, oauth.ClientAuth, string]>([
+  it.each<[string, oauth.Client, () => oauth.ClientAuth, string]>([
     [
       'client_secret_basic',
       { client_id: 'web' },
-      oauth.ClientSecretBasic('web-secret'),
+      () => oauth.ClientSecretBasic('web-secret'),
       REDIRECT_URI,
     ],
     [
       'client_secret_post',
       { client_id: 'web' },
-      oauth.ClientSecretPost('web-secret'),
+      () => oauth.ClientSecretPost('web-secret'),
       REDIRECT_URI,
     ],
-    ['none', { client_id: 'native' }, oauth.None(), 'http://127.0.0.1:51004/callback'],
+    [
+      'private_key_jwt',
+      { client_id: 'signer' },
+      () => oauth.PrivateKeyJwt({ key: key.privateKey, kid: '2026' }),
+      REDIRECT_URI,
+    ],
+    ['none', { client_id: 'native' }, () => oauth.None(), 'http://127.0.0.1:51004/callback'],
   ])(
     '9700-2.1 %s: code with PKCE, a call, refresh, revocation',
-    async (_, client, authentication, redirect_uri) => {
+    async (_, client, authenticated, redirect_uri) => {
+      const authentication = authenticated()
       const { parameters, code_verifier } = await authorize(client, redirect_uri)
       const redeemed = await oauth.authorizationCodeGrantRequest(
         as,

@@ -157,6 +157,11 @@ describe('the authorization request', () => {
       { request_uri: 'https://app.example/r' },
       'request_uri_not_supported',
     ],
+    [
+      'what a client says of itself (registration)',
+      { registration: '{}' },
+      'registration_not_supported',
+    ],
     ['A40 response_mode=fragment', { response_mode: 'fragment' }, 'invalid_request'],
     ['A40 response_mode=form_post', { response_mode: 'form_post' }, 'invalid_request'],
     ['A40 response_mode=query.jwt', { response_mode: 'query.jwt' }, 'invalid_request'],
@@ -284,6 +289,9 @@ describe('the authorization request', () => {
   })
 
   it('A17 login_hint fills the form, escaped', async () => {
+    const known = createPerson('ada', 'ada-password')
+    const page = await known.settle(await known.browser.open(String(url({ login_hint: 'ada' }))))
+    expect(page.body).toMatch(/<input[^>]*name="username"[^>]*value="ada"/)
     const stranger = createPerson('bob', 'bob-password')
     const asked = await stranger.settle(
       await stranger.browser.open(String(url({ login_hint: '"><img src=x onerror=alert(1)>' }))),

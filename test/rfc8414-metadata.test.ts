@@ -1,12 +1,16 @@
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { asserted, claimsOf, createSigningKey, signClaims } from './support/assertion.ts'
 import {
   type RunningAuthorizationServer,
+  type Settings,
   startAuthorizationServer,
 } from './support/authorization-server.ts'
-import { createClient, postForm } from './support/client.ts'
+import { basic, createClient, postForm } from './support/client.ts'
 import { unreachable } from './support/unreachable-store.ts'
 
+const CONFIDENTIAL = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
+const ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256']
 const NAMES = ['oauth-authorization-server', 'openid-configuration']
 
 describe('authorization server metadata', () => {
@@ -47,13 +51,12 @@ describe('authorization server metadata', () => {
         'client_credentials',
         'urn:ietf:params:oauth:grant-type:device_code',
       ],
-      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
-      revocation_endpoint_auth_methods_supported: [
-        'client_secret_basic',
-        'client_secret_post',
-        'none',
-      ],
-      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      token_endpoint_auth_methods_supported: [...CONFIDENTIAL, 'none'],
+      token_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
+      revocation_endpoint_auth_methods_supported: [...CONFIDENTIAL, 'none'],
+      revocation_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
+      introspection_endpoint_auth_methods_supported: CONFIDENTIAL,
+      introspection_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
       code_challenge_methods_supported: ['S256'],
       authorization_response_iss_parameter_supported: true,
       pushed_authorization_request_endpoint: `${origin}/oauth/par`,
@@ -75,6 +78,49 @@ describe('authorization server metadata', () => {
     }
     const { body } = await postForm(String(all.token_endpoint), { grant_type: 'password' })
     expect(body.error).toBe('unsupported_grant_type')
+  })
+
+  it('8414-03 every method of authentication that is offered works where it is, and no other does', async () => {
+    const key = await createSigningKey()
+    const keyed = {
+      token_endpoint_auth_method: 'private_key_jwt' as const,
+      jwks: { keys: [key.configured] },
+    }
+    const clients = [
+      { client_id: 'client_secret_basic', client_secret: 'x' },
+      { client_id: 'client_secret_post', client_secret: 'x' },
+      { client_id: 'private_key_jwt', ...keyed },
+      { client_id: 'none', token_endpoint_auth_method: 'none' },
+    ] as const satisfies Settings['clients']
+    const { origin, stop } = await startAuthorizationServer({ clients })
+    const proofs = async (
+      method: string,
+    ): Promise<[Record<string, string>, Record<string, string>]> => {
+      if (method === 'client_secret_basic') return [{}, basic(method, 'x')]
+      if (method === 'none') return [{ client_id: method }, {}]
+      if (method === 'client_secret_post') return [{ client_id: method, client_secret: 'x' }, {}]
+      const claims = claimsOf(method, origin, Date.now() / 1000)
+      return [asserted(await signClaims(key, claims)), {}]
+    }
+    const all = (await document()) as Record<string, string[]>
+    for (const [endpoint, path] of [
+      ['token', 'token'],
+      ['revocation', 'revoke'],
+      ['introspection', 'introspect'],
+    ]) {
+      const offered = all[`${endpoint}_endpoint_auth_methods_supported`]
+      for (const method of [...CONFIDENTIAL, 'none']) {
+        const [fields, headers] = await proofs(method)
+        const form = { grant_type: 'refresh_token', refresh_token: 'x', token: 'x', ...fields }
+        const { body } = await postForm(`${origin}/oauth/${path}`, form, headers)
+        expect([endpoint, method, body.error !== 'invalid_client']).toEqual([
+          endpoint,
+          method,
+          offered?.includes(method),
+        ])
+      }
+    }
+    await stop()
   })
 
   it('8414-03 nothing is null or empty', async () => {

@@ -212,7 +212,7 @@ describe('an upstream that is slow', () => {
     expect(refused.values('Retry-After')).toEqual(['1'])
     for (const { socket } of hanging) socket.destroy()
     await until('all given back', () => gateway.tallies().every(({ inFlight }) => inFlight === 0))
-  })
+  }, 60_000)
 })
 
 describe('an upstream that breaks off', () => {

@@ -422,6 +422,88 @@ describe('limits', () => {
   })
 })
 
+describe('R-07 A36 strangers', () => {
+  const WITHOUT_TOKEN = 'POST /open/1'
+  /** Uploads that never end. */
+  const trickle = async (port: number, count: number) => {
+    const clients = await Promise.all(Array.from({ length: count }, () => openRaw(port)))
+    for (const client of clients)
+      client.send(message(WITHOUT_TOKEN, ['Transfer-Encoding: chunked'], '1\r\nx\r\n'))
+    running.push({ close: async () => clients.forEach(({ socket }) => void socket.destroy()) })
+    return clients
+  }
+
+  it.each<[string, Partial<Exclude<UpstreamGiven, string>>, number]>([
+    ['connections', { connections: 8 }, 6],
+    ['inFlight', { inFlight: 8 }, 6],
+  ])(
+    'fill three quarters of %s at most with slow uploads: what a token opens goes on',
+    async (_, limit, most) => {
+      const [target] = await startTargets(1)
+      const { gateway, ask } = await start({ targets: [target?.origin ?? ''], ...limit })
+      const clients = await trickle(gateway.port, 20)
+      await until(
+        'those that are too many are answered',
+        () =>
+          clients.filter(({ received }) => received().startsWith('HTTP/1.1 503 ')).length ===
+          20 - most,
+      )
+      expect(gateway.tallies()[0]?.inFlight).toBe(most)
+      for (const { received } of clients)
+        if (received() !== '') expect(received()).toMatch(/\r\nRetry-After: 1\r\n/)
+      for (let request = 0; request < 10; request++) expect((await ask()).status).toBe(200)
+      expect((await exchange(gateway.port, message('GET /open/2'))).status).toBe(503)
+      expect(gateway.exchanges.at(-1)?.refusal).toBe('upstream.busy')
+
+      for (const { socket } of clients) socket.destroy()
+      await until('their places are free', () => gateway.tallies()[0]?.inFlight === 0)
+      expect((await exchange(gateway.port, message('GET /open/2'))).status).toBe(200)
+    },
+  )
+
+  it('the room that is theirs is theirs over WebSockets and optional routes, too', async () => {
+    const upstream = await startRecordingUpstream(() => undefined)
+    running.push(upstream)
+    const { gateway, token } = await start(
+      { targets: [upstream.origin], connections: 4 },
+      { routes: [{ path: '/orders/*', access: 'optional' }] },
+    )
+    const upgrade = [
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ]
+    const clients = await Promise.all(Array.from({ length: 6 }, () => openRaw(gateway.port)))
+    running.push({ close: async () => clients.forEach(({ socket }) => void socket.destroy()) })
+    clients[0]?.send(message('GET /orders/1'))
+    clients[1]?.send(message('GET /orders/1', upgrade))
+    clients[2]?.send(message('GET /orders/1', upgrade))
+    await until('three are there', () => upstream.requests.length === 3)
+    clients[3]?.send(message('GET /orders/1', upgrade))
+    clients[4]?.send(message('GET /orders/1'))
+    await until('two are refused', () =>
+      [3, 4].every((at) => clients[at]?.received().startsWith('HTTP/1.1 503 ')),
+    )
+    clients[5]?.send(message('GET /orders/1', [bearer(token)]))
+    await until('who is known comes through', () => upstream.requests.length === 4)
+  })
+
+  it('have all of an upstream that asks for no token anywhere', async () => {
+    const [target] = await startTargets(1)
+    const { gateway } = await start(
+      { targets: [target?.origin ?? ''], connections: 8 },
+      { routes: [{ path: '/open/*', access: 'public' }] },
+    )
+    const clients = await trickle(gateway.port, 9)
+    await until(
+      'eight are under way, one is refused',
+      () => clients.filter(({ received }) => received().startsWith('HTTP/1.1 503 ')).length === 1,
+    )
+    expect(gateway.tallies()[0]?.inFlight).toBe(8)
+  })
+})
+
 describe('where targets are', () => {
   it('a socket of the file system', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'portcullis-socket-'))
@@ -553,7 +635,7 @@ routes:
   })
 })
 
-describe('upstreams in the configuration', () => {
+describe('P32 P33 upstreams in the configuration', () => {
   const { problemsOf, configOf } = configurations()
   const yaml = (upstream: string) =>
     BASE.replace(/upstreams:.*\n/, `upstreams: { a: ${upstream} }\n`)
@@ -568,6 +650,12 @@ describe('upstreams in the configuration', () => {
     [`{ targets: ['http://a'], eject: { pause: 5m } }`, /pause: must not be longer than longest/],
     [`{ targets: ['http://a'], eject: { longest: 500ms } }`, /longest: must not be shorter/],
     [`{ targets: ['http://a'], tls: { servername: 10.0.0.1 } }`, /must be a host name/],
+    // P32: names and addresses that two parsers read differently.
+    [`{ targets: ['http://0127.0.0.1:1'] }`, /must be written as http:\/\/87\.0\.0\.1:1/],
+    [`{ targets: ['http://0x7f.1'] }`, /must be written as http:\/\/127\.0\.0\.1/],
+    [`{ targets: ['https://\uff11\uff12\uff17.0.0.1'] }`, /must be a URL/],
+    [`{ targets: ['https://\uff45vil.example'] }`, /must be a URL/],
+    [`{ targets: ['http://u:p@a'] }`, /must not hold a user name/],
     [`{ targets: ['http://a'], inFlight: 0 }`, /inFlight: must be a whole number from 1/],
   ])('%s is refused', async (upstream, message) => {
     expect((await problemsOf(yaml(upstream))).join('\n')).toMatch(message)

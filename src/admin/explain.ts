@@ -40,7 +40,8 @@ const request = z.strictObject({
         .check(z.refine(([name, value]) => isField(name, value), 'is no header field')),
     ),
   ),
-  token: z.exactOptional(z.string().check(z.regex(/^[\x21-\x7e]+$/, 'has to be an access token'))),
+  // One that cannot be a token is explained as any other.
+  token: z.exactOptional(z.string().check(z.regex(/^[\x20-\x7e]+$/, 'has to be one line'))),
 })
 
 const asQuestion = ({ method, url, headers = [], token }: z.output<typeof request>): Question => {

@@ -69,8 +69,7 @@ const checkConfidential = (row: Row, path: Path, demo: boolean, report: Report):
 }
 
 const warnOfShort = (value: unknown, path: Path, report: Report): void => {
-  if (Array.isArray(value))
-    return value.forEach((one, index) => warnOfShort(one, [...path, index], report))
+  for (const [index, one] of listOf(value).entries()) warnOfShort(one, [...path, index], report)
   const secret = textOf(value) ?? ''
   if (secret !== '' && secret.length < SHORTEST)
     report.warning(path, `is short: at least ${SHORTEST} random characters (openssl rand -hex 16)`)

@@ -17,9 +17,9 @@ export type PublicKey = {
 /** Algorithms of client assertions, strongest kinds first, and the keys that each goes with (RFC 7518, 8037, 9864). */
 export const SIGNING_ALGORITHMS: readonly string[] = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256']
 
-/** The algorithms that a key may verify. */
+/** The algorithms that a key may verify. EdDSA and Ed25519 are two names of one. */
 export const algorithmsOf = ({ kty, alg }: Pick<PublicKey, 'kty' | 'alg'>): readonly string[] =>
-  alg === undefined ? ALGORITHMS[kty] : [alg]
+  alg === undefined || kty === 'OKP' ? ALGORITHMS[kty] : [alg]
 
 const ALGORITHMS = {
   RSA: ['PS256', 'RS256'],
@@ -92,8 +92,8 @@ const checkMaterial = (key: Material, name: string): void => {
     throw new Wrong(`must be on ${CURVES[key.kty]}, and ${name} is on another curve`)
   }
   const { modulusLength = 0, publicExponent = 0n } = details
-  if (modulusLength < 2048 || modulusLength > 8192)
-    throw new Wrong(`must have RSA keys of 2048 to 8192 bits, and ${name} has ${modulusLength}`)
+  if (modulusLength < 2048 || modulusLength > 4096)
+    throw new Wrong(`must have RSA keys of 2048 to 4096 bits, and ${name} has ${modulusLength}`)
   if (publicExponent < 3n || publicExponent > 0xffff_ffffn || publicExponent % 2n === 0n)
     throw new Wrong(`must have the usual exponent (AQAB), and ${name} has another`)
 }

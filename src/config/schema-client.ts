@@ -119,7 +119,7 @@ export const client = object('An application that asks for tokens.', {
   ),
   assertionAudience: optional(
     choice(
-      'What its assertions must name as aud. issuer: the issuer and nothing else. endpoint: the URL of the endpoint that they are sent to, or of the token endpoint, will do as well, as older libraries have it; only for a client that no other authorization server knows by these keys. Omitted: issuer.',
+      'What its assertions must name as aud. issuer: the issuer and nothing else. endpoint: the URL of the token endpoint, or of another one that takes them, will do as well, as older libraries have it; only for a client that no other authorization server knows by these keys. Omitted: issuer.',
       ['issuer', 'endpoint'],
     ),
   ),

@@ -28,6 +28,7 @@ import {
   CLIENT_GONE,
   CLIENT_SLOW,
   ENDED,
+  EXHAUSTED,
   EXPIRED,
   type Failure,
   failureOf,
@@ -143,7 +144,7 @@ const settle = (errand: Errand, reason: StreamReason, outcome: string): void => 
   errand.settled = true
   errand.upload?.stop()
   errand.streams.delete(errand.stream, reason)
-  errand.target.leave(outcome)
+  errand.target.leave(outcome, errand.job.token === undefined)
 }
 
 const fail = (errand: Errand, failure: Failure, error?: unknown): void => {
@@ -257,11 +258,12 @@ const goesOn = (errand: Errand, error: unknown): boolean => {
 const asksAnother = (errand: Errand, error: unknown): boolean => {
   const { job, target } = errand
   errand.tried = [...errand.tried, target]
-  const next = job.upstream.pick(job.key, errand.tried)
+  const stranger = job.token === undefined
+  const next = job.upstream.pick(job.key, stranger, errand.tried)
   if (next === undefined || isRefusal(next)) return false
   const { error: word } = failureOf(error, false)
   target.failed(word)
-  target.leave(word)
+  target.leave(word, stranger)
   errand.target = next
   errand.line = errand.lines.to(next)
   attempt(errand, false)
@@ -269,7 +271,7 @@ const asksAnother = (errand: Errand, error: unknown): boolean => {
 }
 
 /** Failures that have many causes. */
-const UNCLEAR: ReadonlySet<Failure> = new Set([UNREACHABLE, UNTRUSTED, MALFORMED])
+const UNCLEAR: ReadonlySet<Failure> = new Set([EXHAUSTED, UNREACHABLE, UNTRUSTED, MALFORMED])
 
 /** Enough for any upstream that means well. */
 const MOST_INTERIMS = 32

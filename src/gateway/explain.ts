@@ -134,7 +134,7 @@ const pass = (
     admit(visit, found, {
       gone: () => false,
       pass(place, target) {
-        target.leave(undefined)
+        target.leave(undefined, visit.token === undefined)
         const host = place.route.keepHost ? (place.head.host ?? target.host) : target.host
         resolve({ target, sent: ['Host', host, ...fieldsOf(visit, place)] })
       },

@@ -20,11 +20,11 @@ import type { Explanation } from './explanation.ts'
 import { createForwarder } from './forward.ts'
 import { requestFields } from './headers.ts'
 import type { Cause } from './job.ts'
-import { isBehindLast } from './linger.ts'
 import { createNames, type Resolve } from './names.ts'
 import { createLocate, type Place } from './place.ts'
 import { isRefusal, type Refusal, refusal } from './refusal.ts'
 import { answerPreflight, refuse, refuseUpgrade } from './refuse.ts'
+import { METHOD } from './request-head.ts'
 import { stands } from './standing.ts'
 import { ROUTE_ENDED } from './stream-end.ts'
 import { createStreams } from './streams.ts'
@@ -40,7 +40,7 @@ import { exchangeOf, openVisit, type Visit } from './visit.ts'
 export type Gateway = {
   /** False: not ours, a reserved path or one that no route names. Otherwise the request is answered, now or later. */
   handle(req: IncomingMessage, res: ServerResponse): boolean
-  /** Always answers. */
+  /** Always answers: CONNECT, too, which Node hands over in the same way. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
   /** What would become of a request, by the same steps. Rejects only with what is a mistake of ours. */
   explain(question: Question): Promise<Explanation>
@@ -76,7 +76,7 @@ export const createGateway = (deps: {
 }): Gateway => {
   const { config, tokens, clock, log } = deps
   const names = createNames(deps.resolve)
-  const upstreams = createUpstreams(config.upstreams, {
+  const upstreams = createUpstreams(config, {
     clock,
     log,
     tallies: deps.tallies ?? createTallies(),
@@ -120,7 +120,8 @@ export const createGateway = (deps: {
         deny(TOO_LARGE.refusal)
         return
       }
-      const target = place.route.upstream.pick(token?.sub ?? visit.peer.address)
+      const key = token?.sub ?? visit.peer.address
+      const target = place.route.upstream.pick(key, token === undefined)
       if (target === undefined || isRefusal(target)) deny(target ?? FAILED)
       else on.pass(place, target)
     }
@@ -205,7 +206,7 @@ export const createGateway = (deps: {
   }
 
   const tunnel = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const place = upgradePlace(req, locate(req))
+    const place = req.method === 'CONNECT' ? METHOD : upgradePlace(req, locate(req))
     const visit = enter(req, place)
     socket.on('error', () => {})
     const deny = (refused: Refusal) => {
@@ -230,7 +231,6 @@ export const createGateway = (deps: {
 
   return {
     handle(req, res) {
-      if (isBehindLast(req, res)) return true
       const place = locate(req)
       if (place === undefined) return false
       request(req, res, place)

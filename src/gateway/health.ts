@@ -1,6 +1,7 @@
 import type { UpstreamSettings } from '../config/config.ts'
 import { describeError } from '../telemetry/describe-error.ts'
 import type { Seat, Target } from './target.ts'
+import { isExhausted } from './upstream-failure.ts'
 
 type Settings = NonNullable<UpstreamSettings['health']>
 
@@ -23,8 +24,8 @@ export const createHealth = (settings: Settings, seats: readonly Seat[]): Health
     const check = async (probe: Probe) => {
       const wrong = await problemOf(probe, seat.target, settings)
       if (closed) return
-      failed = wrong === undefined ? 0 : failed + 1
-      if (failed !== 1) seat.judge(wrong === undefined, wrong)
+      if (wrong !== UNKNOWN) failed = wrong === undefined ? 0 : failed + 1
+      if (wrong !== UNKNOWN && failed !== 1) seat.judge(wrong === undefined, wrong)
       const { interval } = settings
       next(probe, failed === 1 ? Math.min(interval, RECHECK) : interval)
     }
@@ -46,6 +47,8 @@ export const createHealth = (settings: Settings, seats: readonly Seat[]): Health
 const FIRST = 0.05
 const RECHECK = 0.5
 
+const UNKNOWN = 'unknown'
+
 const problemOf = async (
   probe: Probe,
   target: Target,
@@ -56,6 +59,8 @@ const problemOf = async (
     const fits = expected === undefined ? status >= 200 && status < 400 : status === expected
     return fits ? undefined : `status ${status}`
   } catch (error) {
+    // That we have no more files says nothing of the target.
+    if (error instanceof Error && 'code' in error && isExhausted(String(error.code))) return UNKNOWN
     return describeError(error)
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { denyUpgrade } from './deny-upgrade.ts'
-import { endAfterBody, markLast } from './linger.ts'
+import { endAfterBody } from './linger.ts'
 import type { Refusal } from './refusal.ts'
 
 /** Answers a request with a refusal. When it has a body that nobody has read, the connection cannot go on. */
@@ -45,10 +45,7 @@ const answer = (
   { status, fields, body, close }: Answer,
 ): void => {
   const unread = !req.complete && hasBody(req)
-  if (unread || close) {
-    fields.push('Connection', 'close')
-    markLast(req)
-  }
+  if (unread || close) fields.push('Connection', 'close')
   res.writeHead(status, fields)
   if (!unread) {
     res.end(body)

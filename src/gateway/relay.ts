@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { reset } from './deny-upgrade.ts'
 import type { AnswerHead } from './http1/answer-head.ts'
-import { endAfterBody, markLast } from './linger.ts'
+import { endAfterBody } from './linger.ts'
 
 /** The client's side of a forwarded request: its answer as it comes, at the client's pace. */
 export type Relay = {
@@ -45,10 +45,7 @@ export const begin = (
   fields: string[],
   length: number | undefined,
 ): void => {
-  if (isUploading(relay)) {
-    fields.push('Connection', 'close')
-    markLast(relay.req)
-  }
+  if (isUploading(relay)) fields.push('Connection', 'close')
   relay.res.writeHead(status, fields)
   relay.begun = true
   relay.missing = length ?? Number.NaN

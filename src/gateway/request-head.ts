@@ -101,7 +101,7 @@ const sort = (head: Draft, name: string, value: string): Refusal | undefined => 
       return undefined
     case 'expect':
       head.expects = true
-      return undefined
+      return CONTINUE.test(value) ? undefined : EXPECTATION
     case 'via':
       head.via = head.via === undefined ? value : `${head.via},${value}`
       head.fields.push(name, value)
@@ -156,13 +156,20 @@ const VERSION = refusal(505, 'http_version_not_supported', 'HTTP/1.1 or HTTP/1.0
   reason: 'version',
   close: true,
 })
-const METHOD = refusal(405, 'method_not_allowed', 'This method is not let through', {
+/** Of what no server behind us gets to see. */
+export const METHOD = refusal(405, 'method_not_allowed', 'This method is not let through', {
   headers: ['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
   reason: 'method',
   close: true,
 })
 const TOO_MANY = refusal(431, 'invalid_request', 'The request has over a hundred header fields', {
   reason: 'head.fields',
+  close: true,
+})
+/** RFC 9110 §10.1.1: the only one there is. */
+const CONTINUE = /^100-continue$/i
+const EXPECTATION = refusal(417, 'expectation_failed', 'The only expectation met is 100-continue', {
+  reason: 'head.expect',
   close: true,
 })
 const CODING = refusal(501, 'not_implemented', 'The only transfer coding known here is chunked', {

@@ -30,8 +30,11 @@ export type Target = {
   failed(error: string): void
   /** A request is sent again on another connection. */
   retried(): void
-  /** `outcome`: class of the status, or the word of a failure; undefined: it was not asked for anything. */
-  leave(outcome: string | undefined): void
+  /**
+   * `outcome`: class of the status, or the word of a failure; undefined: it was not asked for anything. `stranger`: as it was
+   * picked.
+   */
+  leave(outcome: string | undefined, stranger: boolean): void
   state(): TargetState
 }
 
@@ -45,9 +48,11 @@ export type Seat = Candidate & {
   readonly isWell: boolean
   /** Has room for one more. */
   isFree(): boolean
+  /** The same for who has no token. */
+  isFreeForStrangers(): boolean
   /** Is not left out. */
   isOpen(): boolean
-  take(): Target
+  take(stranger: boolean): Target
   /** What a health check found; `why` it is not well. */
   judge(well: boolean, why?: string): void
 }
@@ -62,8 +67,8 @@ export type TargetDeps = {
 export const createSeat = (
   { url, weight }: TargetSettings,
   { name: upstream, timeout, connections, eject, tls }: UpstreamSettings,
-  /** Of all targets together. */
-  load: { inFlight: number },
+  /** `load`: of all targets together. `strangers`: at most so many without a token at this one. */
+  { load, strangers: most }: { load: { inFlight: number; strangers: number }; strangers: number },
   { clock, log, tallies, lookup }: TargetDeps,
 ): Seat => {
   const { origin, host, pathname } = originOf(url)
@@ -71,6 +76,7 @@ export const createSeat = (
   const names = { upstream, target: url }
   let dial: Dial | undefined
   let inFlight = 0
+  let strangers = 0
   let well = true
   let ejected = false
   let problem = ''
@@ -118,7 +124,11 @@ export const createSeat = (
     retried() {
       tally.retries += 1
     },
-    leave(outcome) {
+    leave(outcome, stranger) {
+      if (stranger) {
+        strangers -= 1
+        load.strangers -= 1
+      }
       inFlight -= 1
       tally.inFlight -= 1
       load.inFlight -= 1
@@ -139,8 +149,13 @@ export const createSeat = (
       return well
     },
     isFree: () => inFlight < connections,
+    isFreeForStrangers: () => strangers < most,
     isOpen: () => ejection.isOpen(),
-    take() {
+    take(stranger) {
+      if (stranger) {
+        strangers += 1
+        load.strangers += 1
+      }
       inFlight += 1
       tally.inFlight += 1
       load.inFlight += 1

@@ -39,6 +39,7 @@ export const forwardUpgrade = (
 ): void => {
   const { visit, socket, head, place } = passage
   const key = visit.token?.sub ?? visit.peer.address
+  const stranger = visit.token === undefined
   const { upstream } = place.route
   const tried: Target[] = []
   let { target } = passage
@@ -52,10 +53,10 @@ export const forwardUpgrade = (
     opened: () => streams.follow(stream, 'websocket'),
     retry(failure) {
       tried.push(target)
-      const next = upstream.pick(key, tried)
+      const next = upstream.pick(key, stranger, tried)
       if (next === undefined || isRefusal(next)) return undefined
       target.failed(failure.error)
-      target.leave(failure.error)
+      target.leave(failure.error, stranger)
       target = next
       return upgradeTarget(passage, target)
     },
@@ -63,7 +64,7 @@ export const forwardUpgrade = (
       const { error, left = 'client' } = outcome
       streams.delete(stream, error === undefined ? left : streamReason(error))
       if (error !== undefined && !outcome.upgraded) target.failed(error)
-      target.leave(error ?? statusClass(outcome.status))
+      target.leave(error ?? statusClass(outcome.status), stranger)
       passage.leave(outcome)
     },
   })

@@ -24,9 +24,11 @@ import {
   CLOSING,
   CONNECT_TIMEOUT,
   CUT,
+  EXHAUSTED,
   type Failure,
   IDLE,
   isBrokenOff,
+  isExhausted,
   isUntrusted,
   MALFORMED,
   REFUSED,
@@ -137,8 +139,7 @@ const startUpgrade = (call: Call): Tunnel => {
   const fail = (error: unknown) => {
     if (!reply.waiting()) return
     const failure = failureOf(error)
-    if (failure === UNREACHABLE || failure === UNTRUSTED)
-      call.log.warn('upgrade.failed', { error: describeError(error) })
+    if (UNCLEAR.has(failure)) call.log.warn('upgrade.failed', { error: describeError(error) })
     reply.refuse(failure.refusal)
   }
   /** What throws in an event would end the process. */
@@ -271,6 +272,7 @@ const failureOf = (error: unknown): Failure => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (code.startsWith('HPE_')) return MALFORMED
   if (isUntrusted(code)) return UNTRUSTED
+  if (isExhausted(code)) return EXHAUSTED
   return isBrokenOff(error) ? CUT : (FAILURES.get(code) ?? UNREACHABLE)
 }
 
@@ -278,6 +280,9 @@ const FAILURES = new Map([
   ['ECONNREFUSED', REFUSED],
   ['ECONNECT_TIMEOUT', CONNECT_TIMEOUT],
 ])
+
+/** Failures that have many causes. */
+const UNCLEAR: ReadonlySet<Failure> = new Set([EXHAUSTED, UNREACHABLE, UNTRUSTED])
 
 const NOT_REACHED: ReadonlySet<Failure> = new Set([
   REFUSED,

@@ -1,4 +1,4 @@
-import { type Refusal, refusal } from './refusal.ts'
+import { type Refusal, refusal, unavailable } from './refusal.ts'
 
 /** What went wrong on the way upstream: for the log, and for a client that has no answer yet. */
 export type Failure = { readonly error: string; readonly refusal: Refusal }
@@ -45,6 +45,11 @@ export const TOO_LARGE = failure(
   413,
   'The body of the request is larger than this route takes',
 )
+/** Says nothing about the target. */
+export const EXHAUSTED: Failure = {
+  error: 'exhausted',
+  refusal: unavailable('The gateway can open no more connections for now', 'exhausted'),
+}
 export const ENDED = failure('ended', 503, 'The access token ended meanwhile')
 export const EXPIRED = failure('expired', 503, 'The access token expired meanwhile')
 export const TUNNEL_IDLE = failure('idle', 408, 'Nothing was sent for too long')
@@ -61,6 +66,7 @@ export const failureOf = (error: unknown, sent: boolean): Failure => {
   if (error instanceof ConnectTimeout) return CONNECT_TIMEOUT
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (isUntrusted(code)) return UNTRUSTED
+  if (isExhausted(code)) return EXHAUSTED
   if (!sent) return code === 'ECONNREFUSED' ? REFUSED : UNREACHABLE
   return BROKEN_OFF.has(code) ? CUT : MALFORMED
 }
@@ -70,6 +76,11 @@ export const isUntrusted = (code: string): boolean => UNTRUSTED_CODE.test(code)
 
 const UNTRUSTED_CODE =
   /^(?:CERT_|CRL_|ERR_TLS_|ERR_SSL_|ERROR_IN_C|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_(?:CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH_|EPROTO$)/
+
+/** True for the codes of an operating system that has no more files, buffers or ports for us. */
+export const isExhausted = (code: string): boolean => OURS.has(code)
+
+const OURS = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'])
 
 /** True for the word of a failure that says something about the target, and not about its client. */
 export const isOfTarget = (error: string): boolean => OF_TARGET.has(error)

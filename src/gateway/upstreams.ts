@@ -11,9 +11,9 @@ export type Upstream = {
   readonly timeout: UpstreamSettings['timeout']
   /**
    * The next target that may be asked, not one of `tried`. A refusal when all are busy or unwell, undefined when none is
-   * left. `key`: whom it is for, where the upstream keeps one to a target.
+   * left. `key`: whom it is for, where the upstream keeps one to a target; `stranger`: who has no token.
    */
-  pick(key: string, tried?: readonly Target[]): Target | Refusal | undefined
+  pick(key: string, stranger: boolean, tried?: readonly Target[]): Target | Refusal | undefined
   readonly targets: readonly Target[]
 }
 
@@ -26,9 +26,18 @@ export type Upstreams = {
 }
 
 /** The pools of targets that a configuration names. */
-export const createUpstreams = (settings: Config['upstreams'], deps: TargetDeps): Upstreams => {
+export const createUpstreams = (
+  { upstreams: settings, routes }: Pick<Config, 'upstreams' | 'routes'>,
+  deps: TargetDeps,
+): Upstreams => {
+  const guarded = new Set(
+    routes.filter(({ access }) => access !== 'public').map(({ upstream }) => upstream),
+  )
   const pools = new Map(
-    Array.from(settings, ([name, each]) => [name, createPool(each, deps)] as const),
+    Array.from(settings, ([name, each]) => {
+      const share = guarded.has(name) ? STRANGERS : 1
+      return [name, createPool(each, share, deps)] as const
+    }),
   )
   const seats = [...pools.values()].flatMap((pool) => pool.seats)
   deps.tallies.keep(new Set(seats.map(({ tally }) => tally)))
@@ -52,21 +61,33 @@ export const createUpstreams = (settings: Config['upstreams'], deps: TargetDeps)
  */
 const createPool = (
   settings: UpstreamSettings,
+  /** Of its room, what those without a token may take. */
+  share: number,
   deps: TargetDeps,
 ): { upstream: Upstream; seats: readonly Seat[] } => {
-  const load = { inFlight: 0 }
-  const seats = settings.targets.map((target) => createSeat(target, settings, load, deps))
-  const choose = createBalance(settings.balance, seats)
+  const load = { inFlight: 0, strangers: 0 }
   const most = settings.inFlight ?? Number.POSITIVE_INFINITY
+  const rooms = {
+    load,
+    strangers: Math.ceil(settings.connections * share),
+  }
+  const seats = settings.targets.map((target) => createSeat(target, settings, rooms, deps))
+  const choose = createBalance(settings.balance, seats)
+  const mostStrangers = Math.ceil(most * share)
   const isSpare = (seat: Seat) => seat.isWell && seat.isFree()
   const isReady = (seat: Seat) => isSpare(seat) && seat.isOpen()
+  const isSpareForStrangers = (seat: Seat) => isSpare(seat) && seat.isFreeForStrangers()
+  const isReadyForStrangers = (seat: Seat) => isReady(seat) && seat.isFreeForStrangers()
 
-  const pickOther = (key: string, tried: readonly Target[]) => {
+  const pickOther = (key: string, stranger: boolean, tried: readonly Target[]) => {
     const left = seats.filter(({ target }) => !tried.includes(target))
     if (left.length === 0) return undefined
     const among = (fits: (seat: Seat) => boolean) =>
       choose(key, (seat) => left.includes(seat) && fits(seat))
-    return (among(isReady) ?? among(isSpare))?.take() ?? refusalFor(left)
+    const seat = stranger
+      ? (among(isReadyForStrangers) ?? among(isSpareForStrangers))
+      : (among(isReady) ?? among(isSpare))
+    return seat?.take(stranger) ?? refusalFor(left)
   }
   return {
     seats,
@@ -74,14 +95,23 @@ const createPool = (
       name: settings.name,
       timeout: settings.timeout,
       targets: seats.map(({ target }) => target),
-      pick(key, tried) {
-        if (tried !== undefined) return pickOther(key, tried)
-        if (load.inFlight >= most) return BUSY
-        return (choose(key, isReady) ?? choose(key, isSpare))?.take() ?? refusalFor(seats)
+      pick(key, stranger, tried) {
+        if (tried !== undefined) return pickOther(key, stranger, tried)
+        if (load.inFlight >= most || (stranger && load.strangers >= mostStrangers)) return BUSY
+        const seat = stranger
+          ? (choose(key, isReadyForStrangers) ?? choose(key, isSpareForStrangers))
+          : (choose(key, isReady) ?? choose(key, isSpare))
+        return seat?.take(stranger) ?? refusalFor(seats)
       },
     },
   }
 }
+
+/**
+ * Three quarters. Whoever needs no token can hold what he takes for as long as a byte trickles now and then; the rest is left
+ * to those whom somebody knows.
+ */
+const STRANGERS = 0.75
 
 const refusalFor = (seats: readonly Seat[]): Refusal =>
   seats.some(({ isWell }) => isWell) ? BUSY : UNWELL

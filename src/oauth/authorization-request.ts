@@ -79,6 +79,9 @@ const refuseUnsupported = (parameters: Parameters): void => {
       'request_uri_not_supported',
       'only a request_uri of a request that was pushed here is supported',
     )
+  // OpenID Connect Core §7.2.1: a client that describes itself must not believe that it was heard.
+  if (parameters.get('registration') !== undefined)
+    throw new OAuthError('registration_not_supported', 'clients are registered beforehand')
   parameters.refuseFlaws()
   if (Buffer.byteLength(parameters.get('state') ?? '') > LONGEST_STATE)
     throw invalidRequest('state is too long')

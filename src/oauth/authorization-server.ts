@@ -7,6 +7,7 @@ import type { PeerOf } from '../peer.ts'
 import type { Stores } from '../store/open.ts'
 import type { Log } from '../telemetry/log.ts'
 import { authorize } from './authorize.ts'
+import type { createClientKeys } from './client-keys.ts'
 import { consentForm, decideConsent } from './consent.ts'
 import { createCookie } from './cookies.ts'
 import { answerDevice, devicePage } from './device.ts'
@@ -41,6 +42,8 @@ export const createAuthorizationServer = (deps: {
   log: Log
   /** Outlives this server, as the counts must. */
   throttles: ReturnType<typeof createThrottles>
+  /** So must what clients publish. */
+  clientKeys: ReturnType<typeof createClientKeys>
 }): { middleware: Koa.Middleware; warm(): Promise<void> } => {
   const { issuer, limits } = deps.config
   const room: Room = {
@@ -50,6 +53,7 @@ export const createAuthorizationServer = (deps: {
       browser: createCookie(issuer, 'pc_browser'),
     },
     throttles: deps.throttles(limits),
+    clientKeys: deps.clientKeys(deps.config.fetch),
   }
   const form = createFormReader(async () => {
     const { koaBody } = await import('koa-body')

@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 
 import type { Client } from '../store/clients.ts'
+import { readBasic } from './basic-credentials.ts'
+import { type Assertion, type Refusal, readAssertion, refuseAssertion } from './client-assertion.ts'
 import { invalidClient, invalidRequest, type OAuthError } from './errors.ts'
-import { formDecoded, type Parameters } from './parameters.ts'
+import type { Parameters } from './parameters.ts'
 import type { Caller, Room } from './room.ts'
 import { groupOf } from './throttle.ts'
 
@@ -18,18 +20,20 @@ export const findClient = async (
   client_id: string,
   { stores }: Pick<Room, 'stores'>,
 ): Promise<Client | undefined> =>
-  client_id.length > LONGEST_CLIENT_ID ? undefined : stores.clients.find(client_id)
+  client_id === '' || client_id.length > LONGEST_CLIENT_ID
+    ? undefined
+    : stores.clients.find(client_id)
 
 /**
- * The client that a back-channel request comes from (RFC 6749 §2.3, §3.2.1). Throws `invalid_request` for two methods at
- * once, 429 after too many failures, and otherwise one and the same `invalid_client`, so that nothing tells an unknown
- * client from a wrong secret.
+ * The client that a back-channel request comes from (RFC 6749 §2.3, §3.2.1; RFC 7523 §2.2). Throws `invalid_request` for two
+ * methods at once, 429 after too many failures, and otherwise one and the same `invalid_client`, so that nothing tells an
+ * unknown client from a wrong secret; who signs with the client's key is told what else is wrong.
  */
 export const authenticateClient = async (
   req: IncomingMessage,
   parameters: Parameters,
   caller: Caller,
-  room: Pick<Room, 'stores' | 'throttles' | 'log'>,
+  room: Room,
 ): Promise<Client> => {
   const credentials = readCredentials(req, parameters)
   const { client_id, method } = credentials
@@ -37,21 +41,24 @@ export const authenticateClient = async (
   const client = await findClient(client_id, room)
   const who = client ? client_id : groupOf(client_id)
   await clientSecrets.check(who, caller.remote)
-  if (proves(client, credentials, room) && client) {
+  const refused = await refuse(client, credentials, room)
+  if (client && !refused) {
     await clientSecrets.check(who, caller.remote)
     return client
   }
+  // Only an id that exists is logged: people put secrets into the wrong field.
   const known = client && { client_id }
-  room.log.audit('client.authentication_failed', { ...known, method, ...caller })
+  const { reason } = refused ?? {}
+  room.log.audit('client.authentication_failed', { ...known, method, reason, ...caller })
   await clientSecrets.failed(who, caller.remote)
-  throw method === 'client_secret_basic' ? basicRefusal() : refusal()
+  throw method === 'client_secret_basic' ? basicRefusal() : refusal(refused)
 }
 
-type Credentials = {
-  readonly client_id: string
-  readonly secret?: string
-  readonly method: 'none' | 'client_secret_basic' | 'client_secret_post'
-}
+type Credentials = { readonly client_id: string } & (
+  | { readonly method: 'none' }
+  | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: string }
+  | { readonly method: 'private_key_jwt'; readonly assertion: Assertion | Refusal }
+)
 
 const readCredentials = (req: IncomingMessage, parameters: Parameters): Credentials => {
   const authorization = onlyAuthorization(req)
@@ -63,15 +70,30 @@ const readCredentials = (req: IncomingMessage, parameters: Parameters): Credenti
   }
   if (authorization !== undefined) {
     const pair = readBasic(authorization)
-    if (client_id !== undefined && client_id !== pair.client_id) {
-      throw invalidRequest('client_id is not that of the Authorization header')
-    }
+    if (!pair) throw basicRefusal()
+    refuseOther(client_id, pair.client_id, 'that of the Authorization header')
     return { ...pair, method: 'client_secret_basic' }
   }
-  if (client_id === undefined || assertion !== undefined) throw refusal()
+  if (assertion !== undefined) return readAsserted(assertion, parameters)
+  if (client_id === undefined) throw refusal()
   return secret === undefined
     ? { client_id, method: 'none' }
     : { client_id, secret, method: 'client_secret_post' }
+}
+
+/** RFC 7521 §4.2: `client_id` may be left out beside an assertion, which names its client. */
+const readAsserted = (token: string, parameters: Parameters): Credentials => {
+  const client_id = parameters.get('client_id')
+  const known = parameters.get('client_assertion_type') === JWT_BEARER
+  const assertion = known ? readAssertion(token) : { reason: 'client_assertion_type is not ours' }
+  if ('reason' in assertion)
+    return { client_id: client_id ?? '', assertion, method: 'private_key_jwt' }
+  refuseOther(client_id, assertion.client_id, 'the issuer of the assertion')
+  return { client_id: assertion.client_id, assertion, method: 'private_key_jwt' }
+}
+
+const refuseOther = (given: string | undefined, proven: string, what: string): void => {
+  if (given !== undefined && given !== proven) throw invalidRequest(`client_id is not ${what}`)
 }
 
 const onlyAuthorization = (req: IncomingMessage): string | undefined => {
@@ -81,40 +103,30 @@ const onlyAuthorization = (req: IncomingMessage): string | undefined => {
   return req.headers.authorization
 }
 
-/** RFC 6749 §2.3.1: both halves are form-encoded before they are joined. Throws `invalid_client` for what is not so. */
-const readBasic = (authorization: string): { client_id: string; secret: string } => {
-  const encoded = BASIC.exec(authorization)?.[1]
-  if (encoded === undefined || authorization.length > LONGEST_CREDENTIALS) throw basicRefusal()
-  const pair = Buffer.from(encoded, 'base64').toString('latin1')
-  const colon = pair.indexOf(':')
-  const client_id = colon < 0 ? undefined : decodedHalf(pair.slice(0, colon))
-  const secret = decodedHalf(pair.slice(colon + 1))
-  if (client_id === undefined || client_id === '' || secret === undefined) throw basicRefusal()
-  return { client_id, secret }
-}
-
-/** Some clients leave the form-encoding out; then the bytes are UTF-8 as they stand. */
-const decodedHalf = (half: string): string | undefined => {
-  try {
-    return formDecoded(UTF8.decode(Buffer.from(half, 'latin1')))
-  } catch {
-    return undefined
-  }
-}
-
 /** A declared method is the only one; a client with a secret that declared none may use Basic or the body. */
-const proves = (
+const refuse = async (
   client: Client | undefined,
-  { secret, method }: Credentials,
-  { stores }: Pick<Room, 'stores'>,
-): boolean => {
-  const matches = secret !== undefined && stores.clients.verifySecret(client, secret)
-  if (!client) return false
-  if (isPublic(client)) return method === 'none'
-  return matches && method === (client.token_endpoint_auth_method ?? method)
+  credentials: Credentials,
+  room: Room,
+): Promise<Refusal | undefined> => {
+  const { method } = credentials
+  const matches = 'secret' in credentials && verifySecret(client, credentials.secret, room)
+  const assertion = 'assertion' in credentials ? credentials.assertion : undefined
+  if (assertion && 'reason' in assertion) return assertion
+  if (!client) return { reason: 'unknown' }
+  if (method !== (isPublic(client) ? 'none' : (client.token_endpoint_auth_method ?? method)))
+    return { reason: 'authenticates by another method' }
+  if (assertion) return refuseAssertion(assertion, client, room)
+  if (isPublic(client) || matches) return undefined
+  return { reason: method === 'none' ? 'no secret' : 'another secret' }
 }
 
-const refusal = (): OAuthError => invalidClient('client authentication failed')
+const verifySecret = (client: Client | undefined, secret: string, { stores }: Room): boolean =>
+  stores.clients.verifySecret(client, secret)
+
+/** What is said to anyone tells nothing; to who proved to hold the key, what to mend. */
+const refusal = (refused?: Refusal): OAuthError =>
+  invalidClient(refused?.proven ? refused.reason : 'client authentication failed')
 
 /** RFC 6749 §5.2: who came with an Authorization header is told its scheme. */
 const basicRefusal = (): OAuthError =>
@@ -122,7 +134,5 @@ const basicRefusal = (): OAuthError =>
     headers: { 'WWW-Authenticate': 'Basic realm="Portcullis", charset="UTF-8"' },
   })
 
-const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i
-const LONGEST_CREDENTIALS = 4096
+const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const LONGEST_CLIENT_ID = 2048
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -40,6 +40,7 @@ export type OAuthErrorCode =
   | 'invalid_request_uri'
   | 'request_not_supported'
   | 'request_uri_not_supported'
+  | 'registration_not_supported'
   | 'unsupported_token_type'
   | 'authorization_pending'
   | 'slow_down'

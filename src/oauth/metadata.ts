@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts'
+import { SIGNING_ALGORITHMS } from '../config/jwks.ts'
 import { type ProtectedResource, protectedResources } from '../config/protected-resource.ts'
 import type { Endpoint, Handler } from './endpoint.ts'
-
 import { PROMPTS } from './prompt.ts'
 import { endpointUrl, type Room } from './room.ts'
 import { grantTypes } from './token.ts'
@@ -24,7 +24,7 @@ export const metadataEndpoints = ({ config }: Pick<Room, 'config'>): readonly En
 /** RFC 8414 §2. Only what is truly there; clients that look for an OpenID provider's document find the same one. */
 const serverMetadata = (config: Config): Readonly<Record<string, unknown>> => {
   const scopes = [...config.scopes.keys()]
-  const methods = ['client_secret_basic', 'client_secret_post']
+  const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
   return {
     issuer: config.issuer,
     authorization_endpoint: endpointUrl(config, 'authorize'),
@@ -34,10 +34,13 @@ const serverMetadata = (config: Config): Readonly<Record<string, unknown>> => {
     response_modes_supported: ['query'],
     grant_types_supported: [...grantTypes.keys()],
     token_endpoint_auth_methods_supported: [...methods, 'none'],
+    token_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
     revocation_endpoint: endpointUrl(config, 'revoke'),
     revocation_endpoint_auth_methods_supported: [...methods, 'none'],
+    revocation_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
     introspection_endpoint: endpointUrl(config, 'introspect'),
     introspection_endpoint_auth_methods_supported: methods,
+    introspection_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
     device_authorization_endpoint: endpointUrl(config, 'device_authorization'),

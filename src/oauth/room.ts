@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import type { PeerOf } from '../peer.ts'
 import type { Stores } from '../store/open.ts'
 import type { Log } from '../telemetry/log.ts'
+import type { ClientKeys } from './client-keys.ts'
 import type { Cookie } from './cookies.ts'
 import type { Throttles } from './throttle.ts'
 
@@ -15,6 +16,7 @@ export type Room = {
   readonly log: Log
   readonly cookies: { readonly session: Cookie; readonly browser: Cookie }
   readonly throttles: Throttles
+  readonly clientKeys: ClientKeys
 }
 
 /** Who asks, for the audit log and the throttles. */

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
+import { type Assertions, createAssertions } from './assertions.ts'
 import { type AuditTrail, createAuditTrail } from './audit-trail.ts'
 import { createChores } from './chores.ts'
 import { type ClientRegistry, createClientRegistry, NARROWED } from './client-registry.ts'
@@ -38,6 +39,7 @@ export type Stores = {
   readonly deviceCodes: DeviceCodes
   readonly pushedRequests: PushedRequests
   readonly grants: Grants
+  readonly assertions: Assertions
   readonly clients: Clients & ClientRegistry
   readonly accounts: Accounts
   readonly sessions: Sessions
@@ -137,6 +139,7 @@ export const openStores = async (
     ...{ store, secrets, tokens, grants, accounts, sessions, consents, audit },
     clients: { ...clients, ...registry },
     rows: chores.rows,
+    assertions: createAssertions({ store }),
     pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
     codes: createCodes({ store, secrets, clock, terms, tokenLife }),
     deviceCodes: createDeviceCodes({ store, secrets, clock, terms, tokenLife }),

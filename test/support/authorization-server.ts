@@ -9,6 +9,7 @@ import type {
   RouteSettings,
 } from '../../src/config/config.ts'
 import { createAuthorizationServer } from '../../src/oauth/authorization-server.ts'
+import { createClientKeys } from '../../src/oauth/client-keys.ts'
 import { createThrottles } from '../../src/oauth/throttle.ts'
 import { createPeerOf } from '../../src/peer.ts'
 import { openStores, type Stores } from '../../src/store/open.ts'
@@ -57,6 +58,7 @@ export const startAuthorizationServer = async (
     clock,
     log,
     throttles: createThrottles(),
+    clientKeys: createClientKeys({ clock, log }),
   })
   await room.warm()
   const app = new Koa()

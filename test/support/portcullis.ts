@@ -55,11 +55,15 @@ export const startPortcullis = async (
 /** Starts it as a process of its own, `portcullis start`, and waits until it is ready. */
 export const spawnPortcullis = async (
   yaml: string,
-  options: { env?: Record<string, string> } = {},
+  /** `files`: how many it may have open; `most`: as many as it is allowed to ask for. */
+  options: { env?: Record<string, string>; files?: number | 'most' } = {},
 ): Promise<Omit<Portcullis, 'server' | 'logged'> & { child: ChildProcess; output(): string }> => {
   const { folder, file, port, adminPort, origin } = await layOut(yaml)
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-  const child = spawn(process.execPath, [main, 'start', '--config', file], {
+  const command = [process.execPath, main, 'start', '--config', file]
+  const files = options.files === 'most' ? '"$(ulimit -Hn)"' : options.files
+  const limited = files === undefined ? '' : `ulimit -n ${files}; `
+  const child = spawn('/bin/sh', ['-c', `${limited}exec "$@"`, 'sh', ...command], {
     env: { ...process.env, ORIGIN: origin, PORT: String(port), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -75,7 +79,7 @@ export const spawnPortcullis = async (
   await until(async () => {
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}:\n${output}`)
     return (await fetch(`${admin}/readyz`).catch(() => undefined))?.status === 200
-  })
+  }, 30)
   return {
     origin,
     port,

@@ -13,6 +13,7 @@ export const failing = (stores: Stores, isDown: () => boolean): Stores => ({
     ...(['begin', 'find', 'findByUserCode', 'findPending'] as const),
     ...(['deny', 'allow', 'poll', 'redeem'] as const),
   ]),
+  assertions: withFailures(stores.assertions, isDown, ['use']),
   pushedRequests: withFailures(stores.pushedRequests, isDown, ['push', 'find']),
   grants: withFailures(stores.grants, isDown, ['find', 'end']),
   refreshTokens: withFailures(stores.refreshTokens, isDown, ['present', 'step']),

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { type Aim, median, verdict } from './aim.ts'
 import { findClient } from './load.ts'
 import { pin } from './pin.ts'
 import type { RateResult, RateTask } from './rate-process.ts'
@@ -12,10 +13,13 @@ import { startBare, startPortcullis, startUpstream, tokensFrom } from './servers
 const ROUNDS = 5
 const SECONDS = 5
 const GOOD = 10_000
+/** Requests a second, or less where a machine cannot take as many. */
 const GOOD_RATE = 1_000
 const FLOOD_RATE = 5_000
-/** Values of the whole flood: `--full` is the million. */
-const FLOOD = process.argv.includes('--full') ? 1_000_000 : 100_000
+const HALF_LOAD: Aim = { sign: '<=', wanted: 1.5 }
+const FLOODED: Aim = { sign: '<', wanted: 2 }
+/** Values of the whole flood with `--full`; without it lasts `SECONDS` a round. */
+const FLOOD = process.argv.includes('--full') ? 1_000_000 : undefined
 
 const main = async (): Promise<void> => {
   const upstream = await startUpstream()
@@ -26,8 +30,10 @@ const main = async (): Promise<void> => {
     const bare = await startBare('fast-proxy', upstream.origin)
     stops.push(bare.stop)
     for (const { pid } of [ours, bare]) pin(pid)
-    await halfLoad(ours, bare)
-    await flood(ours, Number(new URL(upstream.origin).port))
+    const most = await mostOf(ours)
+    await inTime(Math.floor((await mostOf(bare)) / 2), (rate) => halfLoad(ours, bare, rate))
+    const elsewhere = Number(new URL(upstream.origin).port)
+    await inTime(Math.min(FLOOD_RATE, Math.floor(most / 3)), (rate) => flood(ours, elsewhere, rate))
   } finally {
     await Promise.all(stops.map((stop) => stop()))
   }
@@ -35,11 +41,30 @@ const main = async (): Promise<void> => {
 
 type Measured = { readonly url: string; readonly headers: readonly string[] }
 
-const halfLoad = async (ours: Measured, bare: Measured): Promise<void> => {
-  const { run } = findClient()
-  await run(ours.url, ours.headers, 3)
-  const { requests } = await run(bare.url, bare.headers, 3)
-  const rate = Math.floor(requests / 3 / 2)
+/** Requests a second with as many as it takes. */
+const mostOf = async ({ url, headers }: Measured): Promise<number> =>
+  (await findClient().run(url, headers, 3)).requests / 3
+
+/** With less a second, as long as the machine is too slow to send and answer them all. */
+const inTime = async (wanted: number, measure: (rate: number) => Promise<void>): Promise<void> => {
+  for (let rate = wanted; rate >= LEAST_RATE; rate = Math.floor(rate * 0.7)) {
+    const late = await measure(rate).catch((error: unknown) => {
+      if (!(error instanceof Late)) throw error
+      return error
+    })
+    if (late === undefined) return
+    console.log(`${rate} requests/s are too many for this machine (${late.message}): with less`)
+  }
+  throw new Error('this machine is too slow, or too busy')
+}
+
+class Late extends Error {
+  override readonly name = 'Late'
+}
+
+const LEAST_RATE = 100
+
+const halfLoad = async (ours: Measured, bare: Measured, rate: number): Promise<void> => {
   const results = { ours: [] as RateResult[], bare: [] as RateResult[] }
   for (let round = 0; round < ROUNDS; round += 1) {
     results.ours.push(await send({ ...taskOf(ours), rate, seconds: SECONDS }))
@@ -47,14 +72,14 @@ const halfLoad = async (ours: Measured, bare: Measured): Promise<void> => {
   }
   const [p99, other] = [medianOf(results.ours), medianOf(results.bare)]
   console.log(`p99 at ${rate} requests/s: ${p99.toFixed(2)} ms, fast-proxy ${other.toFixed(2)} ms`)
-  console.log(`  ratio ${(p99 / other).toFixed(2)} (wanted <= 1.5)`)
+  console.log(`  ratio ${(p99 / other).toFixed(2)}  ${verdict(p99 / other, HALF_LOAD)}`)
 }
 
-const flood = async (ours: Measured & { cpu(): Promise<number> }, elsewhere: number) => {
+const flood = async (ours: Measured, elsewhere: number, rate: number): Promise<void> => {
   const tokens = await tokensFrom(new URL(ours.url).origin, GOOD)
-  const seconds = FLOOD / FLOOD_RATE / ROUNDS
-  const good = { ...taskOf(ours), tokens, rate: GOOD_RATE, seconds }
-  const bad = { ...taskOf(ours), tokens: [], rate: FLOOD_RATE, seconds }
+  const seconds = FLOOD === undefined ? SECONDS : FLOOD / rate / ROUNDS
+  const good = { ...taskOf(ours), tokens, rate: Math.min(GOOD_RATE, Math.floor(rate / 3)), seconds }
+  const bad = { ...taskOf(ours), tokens: [], rate, seconds }
   await send(good)
   const results = { calm: [] as RateResult[], flooded: [] as RateResult[] }
   const statuses: Record<string, number> = {}
@@ -67,9 +92,11 @@ const flood = async (ours: Measured & { cpu(): Promise<number> }, elsewhere: num
       statuses[status] = (statuses[status] ?? 0) + count
   }
   const [calm, flooded] = [medianOf(results.calm), medianOf(results.flooded)]
-  console.log(`${FLOOD} unknown values at ${FLOOD_RATE}/s, answered ${JSON.stringify(statuses)}`)
+  console.log(
+    `${Math.floor(seconds * rate) * ROUNDS} unknown values at ${rate}/s, answered ${JSON.stringify(statuses)}`,
+  )
   console.log(`p99 of ${GOOD} good tokens: ${flooded.toFixed(2)} ms, without ${calm.toFixed(2)} ms`)
-  console.log(`  ratio ${(flooded / calm).toFixed(2)} (wanted < 2)`)
+  console.log(`  ratio ${(flooded / calm).toFixed(2)}  ${verdict(flooded / calm, FLOODED)}`)
 }
 
 const taskOf = ({ url, headers }: Measured) => {
@@ -82,11 +109,10 @@ const send = async (task: RateTask): Promise<RateResult> => {
   const child = fork(fileURLToPath(new URL('rate-process.ts', import.meta.url)))
   child.send(task)
   const [result]: [RateResult] = (await once(child, 'message')) as [RateResult]
-  if (result.late > 0) throw new Error(`${result.late} requests were not answered`)
+  if (result.late > 0) throw new Late(`${result.late} were not answered in time`)
   return result
 }
 
-const medianOf = (results: readonly RateResult[]): number =>
-  results.map(({ p99 }) => p99).sort((a, b) => a - b)[Math.floor(results.length / 2)] ?? Number.NaN
+const medianOf = (results: readonly RateResult[]): number => median(results.map(({ p99 }) => p99))
 
 await main()

@@ -6,11 +6,13 @@ import { systemClock } from '../src/clock.ts'
 import { openStores } from '../src/store/open.ts'
 import type { Write } from '../src/store/store.ts'
 import { account, recordingLog, storeConfig } from '../test/support/stores.ts'
+import { type Aim, verdict } from './aim.ts'
 
 // What a cached access token weighs: as many tokens as `COUNT`, each under a grant and a subject of its own, are written to
 // SQLite; then a second opening of the same store, with nothing in memory, is asked for each. Prints bytes of heap a token.
 
 const COUNT = 20_000
+const AIM: Aim = { sign: '<=', wanted: 600 }
 const folder = mkdtempSync(join(tmpdir(), 'portcullis-memory-'))
 const base = storeConfig({
   store: { kind: 'sqlite', file: join(folder, 'store.db') },
@@ -56,6 +58,7 @@ for (const value of values) {
   if (typeof found === 'string') throw new Error(`a token is ${found}`)
 }
 const { size } = reading.tokens.stats()
-console.log(JSON.stringify({ size, bytes: Math.round((collect() - before) / size) }))
+const bytes = Math.round((collect() - before) / size)
+console.log(`memory of a cached token, of ${size}: ${bytes} bytes  ${verdict(bytes, AIM)}`)
 await reading.close()
 rmSync(folder, { recursive: true, force: true })

@@ -2,6 +2,7 @@ import type { RouteSettings } from '../src/config/config.ts'
 import { isRefusal } from '../src/gateway/refusal.ts'
 import { readTarget } from '../src/gateway/request-target.ts'
 import { compileRoutes, type RouteTable } from '../src/gateway/routes.ts'
+import { type Aim, median, verdict } from './aim.ts'
 
 // What finding a request's route costs, among ten routes and among ten thousand: the target is read and its route is looked
 // up, as for each request. Both ask for the same ten paths, so that what differs is the table alone, and the paths are made
@@ -9,10 +10,10 @@ import { compileRoutes, type RouteTable } from '../src/gateway/routes.ts'
 
 const FEW = 10
 const MANY = 10_000
-const ROUNDS = 41
-const LOOKUPS = 50_000
+const ROUNDS = 21
+const LOOKUPS = 20_000
 /** What many may cost more than few. */
-const WANTED = 1.2
+const AIM: Aim = { sign: '<=', wanted: 1.2 }
 
 type Kind = {
   readonly name: string
@@ -80,14 +81,10 @@ const measure = (table: RouteTable<string>, requests: readonly ReturnType<Kind['
 
 const NONE = [Buffer.alloc(0), Buffer.alloc(0)] as const
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((one, other) => one - other)[values.length >> 1] ?? 0
-
 const main = (): void => {
   const rows = KINDS.map(measureKind)
   if (process.argv.includes('--json')) console.log(JSON.stringify({ rows }, null, 2))
   else print(rows)
-  if (rows.some(({ ratio }) => ratio > WANTED)) process.exitCode = 1
 }
 
 type Row = {
@@ -130,7 +127,7 @@ const EVERYTHING: Kind = {
 
 const print = (rows: readonly Row[]): void => {
   console.log(
-    `ns of CPU a look-up, median of ${ROUNDS - 1} rounds; ratio wanted: at most ${WANTED}`,
+    `ns of CPU a look-up, median of ${ROUNDS - 1} rounds; ratio wanted: ${AIM.sign} ${AIM.wanted}`,
   )
   console.log(`| routes | ${FEW} | ${MANY} | ratio | ${MANY} in turn | these, one route |`)
   console.log('| --- | --- | --- | --- | --- | --- |')
@@ -140,6 +137,8 @@ const print = (rows: readonly Row[]): void => {
     )
     console.log(`| ${kind} | ${few} | ${many} | ${ratio.toFixed(2)} | ${scattered} | ${alone} |`)
   }
+  const worst = Math.max(...rows.map(({ ratio }) => ratio))
+  console.log(`the greatest ratio: ${worst.toFixed(2)}  ${verdict(worst, AIM)}`)
 }
 
 main()

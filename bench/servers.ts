@@ -118,23 +118,29 @@ const server = (
   pid: child.pid ?? 0,
   url: `http://127.0.0.1:${port}/orders/1`,
   headers: [...headers, 'Accept: application/json', 'User-Agent: bench/1.0'],
-  async cpu() {
-    child.send('cpu')
-    const [{ cpu }]: [{ cpu: number }] = (await once(child, 'message')) as [{ cpu: number }]
-    return cpu
-  },
+  cpu: () => cpuOf(child),
   stop: () => stop(child),
 })
 
-export const stop = async (child: ChildProcess): Promise<void> => {
+/** µs of CPU that a process which was started with `REPORTING` has used. */
+export const cpuOf = async (child: ChildProcess): Promise<number> => {
+  child.send('cpu')
+  const [{ cpu }]: [{ cpu: number }] = (await once(child, 'message')) as [{ cpu: number }]
+  return cpu
+}
+
+export const stop = async (
+  child: ChildProcess,
+  signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL',
+): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return
-  child.kill('SIGKILL')
+  child.kill(signal)
   await once(child, 'exit')
 }
 
-const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+export const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
-const REPORTING = ['--import', new URL('cpu-reporter.ts', import.meta.url).href]
+export const REPORTING = ['--import', new URL('cpu-reporter.ts', import.meta.url).href]
 
 export const answering = async (port: number): Promise<void> => {
   const deadline = performance.now() + 10_000

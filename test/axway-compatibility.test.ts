@@ -117,6 +117,41 @@ describe('compatibility: [axway]', () => {
     expect(await response.text()).toMatch(text)
   })
 
+  it.each([
+    [
+      'urlencoded',
+      /^application\/x-www-form-urlencoded/,
+      /^error=invalid_grant&error_description=the%20code%20is%20unknown[^&]*&request_id=request-\d+$/,
+    ],
+    [
+      'xml',
+      /^application\/xml/,
+      /^<\?xml version="1\.0" encoding="UTF-8"\?><OAuth><error>invalid_grant<\/error><error_description>/,
+    ],
+    ['json', /^application\/json/, /^\{"error":"invalid_grant",/],
+    ['query', /^application\/json/, /^\{"error":"invalid_grant",/],
+  ])('format=%s counts for errors, too', async (format, type, text) => {
+    const form = { grant_type: 'authorization_code', code: 'x', format, ...CLIENT }
+    const response = await fetch(at('token'), { method: 'POST', body: new URLSearchParams(form) })
+    expect(response.status).toBe(400)
+    expect(response.headers.get('Content-Type')).toMatch(type)
+    expect(response.headers.get('Cache-Control')).toBe('no-store')
+    expect(await response.text()).toMatch(text)
+  })
+
+  it('6749-65 a client that fails to prove itself is told in its format, with its scheme', async () => {
+    const response = await fetch(at('token'), {
+      method: 'POST',
+      headers: basic(CLIENT.client_id, 'wrong'),
+      body: new URLSearchParams({ grant_type: 'client_credentials', format: 'xml' }),
+    })
+    expect([response.status, response.headers.get('WWW-Authenticate')]).toEqual([
+      401,
+      'Basic realm="Portcullis", charset="UTF-8"',
+    ])
+    expect(await response.text()).toContain('<error>invalid_client</error>')
+  })
+
   it('token information is for clients that prove themselves', async () => {
     const { body } = await redeem(await authorize({}))
     const access_token = String(body.access_token)

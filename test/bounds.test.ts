@@ -5,6 +5,7 @@ import Koa from 'koa'
 import { afterEach, describe, expect, it } from 'vitest'
 import { OAuthError } from '../src/oauth/errors.ts'
 import { createFormReader } from '../src/oauth/form.ts'
+import { rawForm } from '../src/oauth/raw-form.ts'
 import { createThrottles } from '../src/oauth/throttle.ts'
 import { freePort, spawnPortcullis, startPortcullis, until } from './support/portcullis.ts'
 
@@ -39,11 +40,11 @@ const opened = async (
 }
 
 describe('A36 who is slow holds nothing for ever', () => {
-  it('a form that does not come whole is 408, and its connection ends', async () => {
-    const form = createFormReader(
-      async () => (await import('koa-body')).koaBody({ text: true }),
-      0.05,
-    )
+  it.each<[string, () => Promise<Koa.Middleware>]>([
+    ['of a person', async () => (await import('koa-body')).koaBody({ text: true })],
+    ['of a program', async () => rawForm(1000)],
+  ])('a form %s that does not come whole is 408, and its connection ends', async (_, load) => {
+    const form = createFormReader(load, 0.05)
     const app = new Koa()
     app.use(async (ctx) => {
       try {
@@ -155,7 +156,8 @@ describe('A21 what was counted survives a reload', () => {
   it('while its limit stays the same', async () => {
     const throttles = createThrottles()
     const pushedRequests = { ...limit, total: 5 }
-    const devices = { userCodes: limit, deviceCodes: pushedRequests }
+    const created = { deviceCodes: pushedRequests, registrations: pushedRequests }
+    const devices = { userCodes: limit, ...created }
     const before = throttles({
       ...{ passwords: limit, clientSecrets: limit, pushedRequests, ...devices },
     })

@@ -182,6 +182,38 @@ describe('one mistake, one problem, at its place', () => {
       '2:15 registration: must be one of closed, token, open; did you mean "open"?',
     ],
     [
+      `${ISSUER}registration: open\nregistrationPolicy: { grant_types: [client_credentials] }\n`,
+      '3:37 registrationPolicy.grant_types[0]: must not be client_credentials while registration is open: anyone would have tokens',
+    ],
+    [
+      `${ISSUER}registrationPolicy: { grant_types: [] }\n`,
+      '2:36 registrationPolicy.grant_types: must name a grant type',
+    ],
+    [
+      `${BASE}registrationPolicy: { scope: orders.reed }\n`,
+      '4:30 registrationPolicy.scope: names a scope that does not exist, "orders.reed"; did you mean "orders.read"?',
+    ],
+    [
+      `${ISSUER}registrationPolicy: { schemes: ['cursor:'] }\n`,
+      '2:33 registrationPolicy.schemes[0]: must be a scheme in lower case, without a colon, and neither http nor https',
+    ],
+    [
+      `${ISSUER}registrationPolicy: { schemes: [javascript] }\n`,
+      '2:33 registrationPolicy.schemes[0]: must not be one that a browser could be made to act on',
+    ],
+    [
+      `${ISSUER}registrationPolicy: { redirectHosts: ['https://a.example'] }\n`,
+      '2:39 registrationPolicy.redirectHosts[0]: must be a host name in lower case, or *. and one',
+    ],
+    [
+      `${ISSUER}registration: token\nregistrationTokens: [short]\n`,
+      '3:21 registrationTokens: must have at least 16 characters, random ones',
+    ],
+    [
+      `${ISSUER}registration: token\nregistrationTokens: 'sixteen and spaces'\n`,
+      '3:21 registrationTokens: must be made of letters, digits and -._~+/, with = at the end only',
+    ],
+    [
       `${ISSUER}compatibility: [axwy]\n`,
       '2:17 compatibility[0]: must be one of axway; did you mean "axway"?',
     ],

@@ -38,6 +38,15 @@ describe('a configuration with nothing but its issuer', () => {
       trustedProxies: [],
       admin: { listen: { host: '127.0.0.1', port: 8081 }, token: '' },
       registration: 'closed',
+      registrationTokens: [],
+      registrationPolicy: {
+        grant_types: [
+          'authorization_code',
+          'refresh_token',
+          'urn:ietf:params:oauth:grant-type:device_code',
+        ],
+        ...{ unused: 86_400, idle: 31_536_000 },
+      },
       compatibility: [],
       demo: false,
       paths: { oauth: '/oauth' },
@@ -386,11 +395,25 @@ describe('what is unwise is a warning', () => {
     ],
     [
       'what this release does not act on',
-      `${ISSUER}workers: auto\nregistration: open\n`,
+      `${ISSUER}workers: auto\n`,
+      ['2:10 workers: has no effect yet: it runs as one process'],
+    ],
+    [
+      'registration by tokens that there are none of',
+      `${ISSUER}registration: token\nregistrationTokens: ['']\n`,
       [
-        '2:10 workers: has no effect yet: it runs as one process',
-        '3:15 registration: has no effect yet: nobody can register a client',
+        '2:15 registration: is token, and there are no registrationTokens: nobody can register but with a token that an operator mints',
       ],
+    ],
+    [
+      'registration tokens that nobody asks for',
+      `${ISSUER}registrationTokens: a-token-of-sixteen\n`,
+      ['2:21 registrationTokens: has no effect unless registration is token'],
+    ],
+    [
+      'registered clients that would end before their grants',
+      `${ISSUER}registrationPolicy: { idle: 10d }\n`,
+      ['2:29 registrationPolicy.idle: is shorter than tokens.grant, which counts instead'],
     ],
     [
       'a weak hash',
@@ -438,7 +461,7 @@ accounts:
       '11:5 clients[0].redirect_uris: must have at least one for the grant type authorization_code',
       '12:19 clients[0].require_pkce: must be true for a public client (one without a client_secret)',
       '14:32 accounts[0].password: needs the environment variable PASSWORD, which is not set; ${PASSWORD:-…} gives it a default',
-      '14:61 accounts[0].role: is an unknown key; known: username, password, sub, name, email, scope, admin',
+      '14:61 accounts[0].role: is an unknown key; known: username, password, sub, name, email, scope, grantValues, admin',
     ])
   })
 })

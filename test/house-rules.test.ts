@@ -74,6 +74,7 @@ describe('one importer a library', () => {
     ['pino', /^telemetry\/log\.ts$/],
     ['prom-client', /^telemetry\/metrics\.ts$/],
     ['commander', /^cli\/program\.ts$/],
+    ['uqr', /^cli\/qr-code\.ts$/],
     ['rate-limiter-flexible', /^oauth\/throttle\.ts$/],
     ['@koa/router', /^(oauth\/authorization-server|demo\/.*)\.ts$/],
     ['koa-body', /^(oauth\/authorization-server|demo\/.*)\.ts$/],

@@ -147,8 +147,8 @@ describe('secrets of clients', () => {
   const store = memoryStore({ clock, log: silentLog })
   const settings = [client('web', 'the secret of web'), client('native')]
   const standings = { disabled: () => undefined, known: () => undefined }
-  const registeredScope = () => undefined
-  const clients = createClients({ store, clock, standings, settings, registeredScope })
+  const policy = () => ({ grant_types: [] })
+  const clients = createClients({ store, clock, standings, settings, policy })
 
   it('are compared, and only the right one is right', async () => {
     const web = await clients.find('web')

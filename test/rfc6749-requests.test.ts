@@ -196,6 +196,56 @@ describe('requests to the endpoints of the authorization server', () => {
     expect(just.status).toBe(200)
   })
 
+  /** Sends a form in pieces of which no length was announced. */
+  const inPieces = (path: string, pieces: readonly (string | Uint8Array)[], end = true) => {
+    const body = new ReadableStream({
+      start(controller) {
+        for (const piece of pieces)
+          controller.enqueue(typeof piece === 'string' ? new TextEncoder().encode(piece) : piece)
+        if (end) controller.close()
+        else controller.error(new Error('broken off'))
+      },
+    })
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' }
+    return fetch(at(path), { method: 'POST', headers, body, duplex: 'half' } as RequestInit)
+  }
+
+  it.each(['/oauth/token', '/oauth/login'])(
+    '6749-10 %s: a form over the limit is 413 where its length was not announced, too',
+    async (path) => {
+      const response = await inPieces(path, [
+        MACHINE,
+        '&x=',
+        'a'.repeat(40_000),
+        'a'.repeat(40_000),
+      ])
+      expect(response.status).toBe(413)
+    },
+  )
+
+  it('6749-03 a form that comes in pieces, cut within a letter, is one form', async () => {
+    const [half, rest] = [Uint8Array.of(0xc3), Uint8Array.of(0xa9)]
+    const response = await inPieces('/oauth/token', [
+      MACHINE.slice(0, 9),
+      MACHINE.slice(9),
+      '&x=',
+      half,
+      rest,
+    ])
+    expect(response.status).toBe(200)
+    const cut = await inPieces('/oauth/token', [MACHINE, '&x=', half])
+    const { error } = (await cut.json()) as { error: string }
+    expect([cut.status, error]).toEqual([400, 'invalid_request'])
+  })
+
+  it('6749-03 a client that breaks off in the middle of its form disturbs nobody', async () => {
+    await Promise.all(
+      Array.from({ length: 20 }, () => inPieces('/oauth/token', [MACHINE], false).catch(() => {})),
+    )
+    expect((await token(MACHINE)).status).toBe(200)
+    expect(server.logged.filter(({ event }) => event === 'request.failed')).toEqual([])
+  })
+
   it.each([
     ['F9 brotli', 'br', brotliCompressSync(MACHINE)],
     ['F9 gzip', 'gzip', gzipSync(MACHINE)],

@@ -34,7 +34,7 @@ describe('while the store does not answer', () => {
 
   beforeAll(async () => {
     server = await startAuthorizationServer(
-      {},
+      { compatibility: ['axway'] },
       { through: (stores: Stores) => failing(stores, () => down) },
     )
   })
@@ -83,8 +83,25 @@ describe('while the store does not answer', () => {
   })
 
   it('7662-02 nothing is said to be inactive', async () => {
-    const { client, access } = await begin()
-    expectUnavailable(await whileDown(() => client.post('introspect', { token: access })))
+    const { client, access, refresh } = await begin()
+    for (const token of [access, refresh])
+      expectUnavailable(await whileDown(() => client.post('introspect', { token })))
+    const information = { access_token: access }
+    expectUnavailable(await whileDown(() => client.post('tokeninfo', information)))
+    expect((await client.post('tokeninfo', information)).status).toBe(200)
+  })
+
+  it.each(['xml', 'urlencoded'])('6749-50 in format=%s as well', async (format) => {
+    const machine = createClient(server.origin, 'machine', { secret: 'machine-secret' })
+    const grant = { grant_type: 'client_credentials', format }
+    const { status, headers, body } = await whileDown(() => machine.post('token', grant))
+    expect([status, headers.get('Retry-After')]).toEqual([503, '1'])
+    expect(body.text).toContain('temporarily_unavailable')
+  })
+
+  it('8414-05 the metadata needs no store', async () => {
+    const url = `${server.origin}/.well-known/oauth-authorization-server`
+    expect((await whileDown(() => fetch(url))).status).toBe(200)
   })
 
   it('§4.1 pages say so, and the form works when it is sent again', async () => {

@@ -1,3 +1,4 @@
+import { createHmac, hkdfSync } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -33,6 +34,36 @@ const MINTED: readonly MintedPurpose[] = [
   'browser',
 ]
 const TAGGED: readonly Purpose[] = ['csrf', 'request', 'browser', 'session', 'access-token']
+
+describe('the keyed tag', () => {
+  const raw = (secret: string, info: string): Buffer =>
+    Buffer.from(hkdfSync('sha256', secret, 'portcullis', info, 32))
+
+  it('is HMAC-SHA-256 (RFC 2104) over the fields, each with its length before it', () => {
+    fc.assert(
+      fc.property(fc.string({ minLength: 16 }), fc.array(fc.string()), (secret, fields) => {
+        const mac = createHmac('sha256', raw(secret, 'tag csrf'))
+        for (const field of fields) {
+          const length = Buffer.alloc(4)
+          length.writeUInt32BE(Buffer.byteLength(field))
+          mac.update(length).update(field)
+        }
+        expect(createSecrets([secret]).tag('csrf', fields)).toBe(mac.digest('base64url'))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('ids and secrets are never given twice, over many fillings of the supply', () => {
+    const secrets = createSecrets([OLD])
+    const given = Array.from({ length: 3000 }, (_, at) =>
+      at % 3 === 0 ? secrets.mint('session') : secrets.id(),
+    )
+    expect(new Set(given).size).toBe(given.length)
+    // Bytes that were zeroed, or never filled, would be many A in a row.
+    expect(given.filter((one) => /A{9}/.test(one))).toEqual([])
+  })
+})
 
 describe('what we mint', () => {
   it('access tokens are 70 characters: pc_at_ and base64url', () => {

@@ -53,6 +53,7 @@ export const runProgram = async (argv: readonly string[], terminal: Terminal): P
       'what to ask for, separated by spaces (default: what the client has)',
     )
     .option('--manual', 'paste the code, as where this machine has no browser')
+    .option('--device', 'as a device without a browser: show a code and its QR code, and wait')
     .option('--no-browser', 'open no browser, only print the address')
     .option('--timeout <seconds>', 'how long to wait for the person (default: 300)')
     .option('--json', 'print the answer as JSON, and the steps to standard error')

@@ -18,7 +18,7 @@ export const checkRegistration = (data: Row, report: Report): void => {
   if (data.registration === 'token' && holders.every((token) => token === ''))
     report.warning(
       ['registration'],
-      'is token, and there are no registrationTokens: nobody can register a client',
+      'is token, and there are no registrationTokens: nobody can register but with a token that an operator mints',
     )
   if (data.registration !== 'token' && holders.some((token) => token !== ''))
     report.warning(['registrationTokens'], 'has no effect unless registration is token')

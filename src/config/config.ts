@@ -1,3 +1,4 @@
+import type { GrantValues } from './grant-values.ts'
 import type { PublicKey } from './jwks.ts'
 import type { StoreLocation } from './store-location.ts'
 
@@ -245,6 +246,8 @@ export type ClientSettings = {
   readonly defaultResource?: readonly string[]
   /** As if it were not there; what it was given ends. */
   readonly disabled?: boolean
+  /** Stored with its grants, and told to whoever may introspect their tokens. */
+  readonly grantValues?: GrantValues
   readonly tokens: Partial<
     Pick<TokenLifetimes, 'accessToken' | 'refreshToken' | 'grant' | 'refreshRetry'>
   >
@@ -260,5 +263,7 @@ export type AccountSettings = {
   readonly email?: string
   /** Space-separated: what this person may grant. Undefined: every scope. */
   readonly scope?: string
+  /** Stored with the grants of this person, and told to whoever may introspect their tokens. */
+  readonly grantValues?: GrantValues
   readonly admin?: 'viewer' | 'operator' | 'owner'
 }

@@ -11,7 +11,7 @@ export const parseRedirectUri = (text: string): string => {
   if (scheme === undefined || !/^[!-~]+$/.test(text) || /["<>\\^`{|}]/.test(text))
     throw new Wrong('must be an absolute URI, such as https://app.example.com/callback')
   if (text.length > LONGEST) throw new Wrong(`must not be longer than ${LONGEST} characters`)
-  if (UNSAFE.has(scheme))
+  if (isUnsafeScheme(scheme))
     throw new Wrong(`must not use the scheme ${scheme}: a browser could be made to act on it`)
   if (text.includes('#')) throw new Wrong('must not have a fragment (#)')
   if (scheme === 'http' || scheme === 'https') checkWeb(text, scheme)
@@ -41,6 +41,9 @@ const checkQuery = (text: string): void => {
   if (taken !== undefined)
     throw new Wrong(`must not have the query parameter ${taken}, which belongs to the answer`)
 }
+
+/** A scheme, in lower case, that no redirect URI may have. */
+export const isUnsafeScheme = (scheme: string): boolean => UNSAFE.has(scheme)
 
 const LONGEST = 2048
 const UNSAFE: ReadonlySet<string> = new Set(

@@ -1,3 +1,4 @@
+import { grantValues } from './grant-values.ts'
 import { Wrong } from './problem.ts'
 import { displayed, scopeOf } from './schema-client.ts'
 import { object, optional } from './section.ts'
@@ -28,6 +29,7 @@ export const account = object('A person.', {
   scope: optional(
     scopeOf('Scopes that this person may grant, separated by spaces. Omitted: every scope.'),
   ),
+  grantValues: optional(grantValues('by this person')),
   admin: optional(
     choice(
       'May sign in to the console. viewer: see; operator: also end grants and tokens; owner: everything. Omitted: not at all.',

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { grantValues } from './grant-values.ts'
 import { parseJwks } from './jwks.ts'
 import { Wrong } from './problem.ts'
 import { parseRedirectUri } from './redirect-uri.ts'
@@ -162,6 +163,7 @@ export const client = object('An application that asks for tokens.', {
       'Whether it is out of action: refused everywhere, and what it was given ends at once, for good. Omitted: false.',
     ),
   ),
+  grantValues: optional(grantValues('to this client')),
   tokens: otherwise(
     {},
     object('Lifetimes of its own, where they differ from those in tokens.', {

@@ -1,4 +1,5 @@
 import { Wrong } from './problem.ts'
+import { isUnsafeScheme } from './redirect-uri.ts'
 import { GRANT_TYPES, scopeOf } from './schema-client.ts'
 import { list, object, optional, otherwise } from './section.ts'
 import { asText, choice, duration, setting, text } from './setting.ts'
@@ -19,7 +20,7 @@ export const registrationTokens = setting(
 )
 
 export const registrationPolicy = object(
-  'What clients that register themselves may be at most. A change holds for those that did already: what they may no longer have is refused from then on.',
+  'What clients that register themselves may be at most. Scopes and grant types that are taken out here are refused to those that did already, too.',
   {
     scope: optional(
       scopeOf('Scopes that they may ask for, separated by spaces. Omitted: every scope.'),
@@ -68,6 +69,8 @@ function parseToken(value: unknown): string {
 }
 
 function parseScheme(given: string): string {
+  if (isUnsafeScheme(given))
+    throw new Wrong('must not be one that a browser could be made to act on')
   if (/^[a-z][a-z0-9+-]*$/.test(given) && given !== 'http' && given !== 'https') return given
   throw new Wrong('must be a scheme in lower case, without a colon, and neither http nor https')
 }

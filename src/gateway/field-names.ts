@@ -1,3 +1,5 @@
+import { createNameTable } from './name-table.ts'
+
 /**
  * What becomes of a request field on its way upstream:
  * `pass` as it came; `drop`; `forwarding`: only from a trusted proxy; the others are read for what they mean.
@@ -22,10 +24,10 @@ export type Disposition =
  * `X_Auth_Subject` and `X.Auth.Subject` are `X-Auth-Subject` to many a server.
  */
 export const dispositionOf = (name: string): Disposition => {
-  const known = DISPOSITIONS.get(name)
-  if (known !== undefined) return known
+  const usual = known(name)
+  if (usual !== undefined) return usual
   const lower = name.toLowerCase()
-  return DISPOSITIONS.get(lower) ?? (PLAIN_NAME.test(lower) ? byPrefix(lower) : 'drop')
+  return known(lower) ?? (PLAIN_NAME.test(lower) ? byPrefix(lower) : 'drop')
 }
 
 const byPrefix = (name: string): Disposition =>
@@ -121,7 +123,7 @@ const READ: readonly [string, Disposition][] = [
   ['Via', 'via'],
 ]
 
-const DISPOSITIONS: ReadonlyMap<string, Disposition> = new Map([
+const known = createNameTable<Disposition>([
   ...DROPPED.map((name): [string, Disposition] => [name, 'drop']),
   ...FORWARDING.map((name): [string, Disposition] => [name, 'forwarding']),
   ...PASSED.flatMap((name): [string, Disposition][] => [

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { reset } from './deny-upgrade.ts'
 import type { AnswerHead } from './http1/answer-head.ts'
 import { endAfterBody } from './linger.ts'
+import { atEndOfTurn } from './turn.ts'
 
 /** The client's side of a forwarded request: its answer as it comes, at the client's pace. */
 export type Relay = {
@@ -15,13 +16,23 @@ export type Relay = {
   flushed: boolean
   /** Bytes of the body that are still to come; NaN: nobody said. */
   missing: number
+  /** A small body that came whole, and goes out with its head. */
+  body: string | undefined
 }
 
 export const createRelay = (
   req: IncomingMessage,
   res: ServerResponse,
   hasBody: boolean,
-): Relay => ({ req, res, hasBody, begun: false, flushed: false, missing: Number.NaN })
+): Relay => ({
+  req,
+  res,
+  hasBody,
+  begun: false,
+  flushed: false,
+  missing: Number.NaN,
+  body: undefined,
+})
 
 /** True while the request's own body is on its way. */
 export const isUploading = ({ req, hasBody }: Relay): boolean => hasBody && !req.complete
@@ -61,7 +72,7 @@ export const pass = (relay: Relay, bytes: Buffer): boolean => {
   relay.missing -= bytes.length
   if (relay.missing !== 0 || isUploading(relay)) return res.write(Buffer.from(bytes))
   // As text it goes out in one write with the head, as a buffer in two.
-  if (!flushed && bytes.length <= SMALL) res.end(bytes.toString('latin1'), 'latin1')
+  if (!flushed && bytes.length <= SMALL) relay.body = bytes.toString('latin1')
   else res.end(Buffer.from(bytes))
   return true
 }
@@ -78,7 +89,11 @@ export const finish = (relay: Relay): void => {
   const { req, res } = relay
   if (res.writableEnded) return
   if (isUploading(relay)) endAfterBody(req, res)
-  else res.end()
+  else {
+    atEndOfTurn(() => {
+      if (!res.destroyed) res.end(relay.body, 'latin1')
+    })
+  }
 }
 
 /** Ends an answer without an end of its own, such as an event stream: properly, and before long. */

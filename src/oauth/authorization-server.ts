@@ -12,10 +12,10 @@ import { consentForm, decideConsent } from './consent.ts'
 import { createCookie } from './cookies.ts'
 import { answerDevice, devicePage } from './device.ts'
 import { authorizeDevice } from './device-authorization.ts'
-import type { Endpoint } from './endpoint.ts'
+import type { DocumentEndpoint, Endpoint } from './endpoint.ts'
 import { answerError } from './error-response.ts'
-import { OAuthError } from './errors.ts'
-import { createFormReader, type FormReader } from './form.ts'
+import { invalidClientMetadata, OAuthError } from './errors.ts'
+import { createFormReader, DOCUMENT, type FormReader } from './form.ts'
 import { introspect } from './introspection.ts'
 import { signIn, signInForm } from './login.ts'
 import { signOut, signOutForm } from './logout.ts'
@@ -23,6 +23,9 @@ import { metadataEndpoints } from './metadata.ts'
 import { type Parameters, parseParameters } from './parameters.ts'
 import { refusePlainHttp } from './plain-http.ts'
 import { pushRequest } from './pushed-request.ts'
+import { rawForm } from './raw-form.ts'
+import { removeRegistration, replaceRegistration, showRegistration } from './registered-client.ts'
+import { register } from './registration.ts'
 import { REPEATABLE } from './resource.ts'
 import { revoke } from './revocation.ts'
 import type { Room } from './room.ts'
@@ -55,19 +58,36 @@ export const createAuthorizationServer = (deps: {
     throttles: deps.throttles(limits),
     clientKeys: deps.clientKeys(deps.config.fetch),
   }
-  const form = createFormReader(async () => {
+  const rawBody = async () => {
     const { koaBody } = await import('koa-body')
-    return koaBody({ ...RAW_FORM, textLimit: limits.formBody })
-  })
-  const router = new Router({ sensitive: true, strict: true })
-  for (const endpoint of endpointTable(room)) {
-    router.all(literal(endpoint.path), answering(endpoint, room, form))
+    return koaBody({ ...RAW_BODY, textLimit: limits.formBody })
   }
+  const forms = {
+    page: createFormReader(rawBody),
+    // Programs ask by the thousand, and reading their form with it costs as much as all that is done with it.
+    json: createFormReader(async () => rawForm(limits.formBody)),
+  }
+  const document = createFormReader(rawBody, undefined, DOCUMENT)
+  const router = new Router({ sensitive: true, strict: true })
+  // A path without parameters needs no pattern: the router would try each of them, for each token.
+  const direct = new Map<string, Koa.Middleware>()
+  for (const endpoint of endpointTable(room)) {
+    const answer = answering(endpoint, room, forms[endpoint.renders])
+    router.all(literal(endpoint.path), answer as RouterMiddleware)
+    direct.set(endpoint.path, answer)
+  }
+  for (const endpoint of documentTable(room)) {
+    const { path, parameter } = endpoint
+    const pattern = parameter === undefined ? literal(path) : `${literal(path)}/:${parameter}`
+    router.all(pattern, answeringDocuments(endpoint, room, document))
+  }
+  const routed = router.routes() as Koa.Middleware
   return {
-    middleware: router.routes() as Koa.Middleware,
+    middleware: (ctx, next) => (direct.get(ctx.path) ?? routed)(ctx, next),
     async warm() {
       const counts = Object.values(room.throttles)
-      await Promise.all([form.warm(), ...counts.map((one) => one.warm())])
+      const readers = [forms.page, forms.json, document]
+      await Promise.all([...readers, ...counts].map((one) => one.warm()))
     },
   }
 }
@@ -132,20 +152,39 @@ const endpointTable = (room: Room): readonly Endpoint[] => {
   ]
 }
 
-/** The bytes of a form, as latin1 text, untouched: nested names and arrays are not ours to make of them. */
-const RAW_FORM = {
+/** What strangers may register (RFC 7591), and look after (RFC 7592). Where it is closed nothing is there. */
+const documentTable = (room: Room): readonly DocumentEndpoint[] => {
+  if (room.config.registration === 'closed') return []
+  const path = `${room.config.paths.oauth}/register`
+  return [
+    { path, methods: new Map([['POST', register(room)]]) },
+    {
+      path,
+      parameter: 'client_id',
+      methods: new Map([
+        ['GET', showRegistration(room)],
+        ['PUT', replaceRegistration(room)],
+        ['DELETE', removeRegistration(room)],
+      ]),
+    },
+  ]
+}
+
+/** The bytes of a form or document, as latin1 text, untouched: nested names and arrays are not ours to make of them. */
+const RAW_BODY = {
   json: false,
   urlencoded: false,
   multipart: false,
   text: true,
-  textTypes: ['application/x-www-form-urlencoded'],
-  encoding: 'latin1',
+  textTypes: ['application/x-www-form-urlencoded', 'application/json'],
+  // latin1 by another name, which its decoder has a shorter way for.
+  encoding: 'binary',
 }
 
 const SCOPE = new Set(['scope'])
 
 /** One endpoint's requests, from the checks that all share to the one place where errors are rendered. */
-const answering = (endpoint: Endpoint, room: Room, form: FormReader): RouterMiddleware => {
+const answering = (endpoint: Endpoint, room: Room, form: FormReader): Koa.Middleware => {
   const allow = methodsOf(endpoint)
   return async (ctx) => {
     try {
@@ -158,6 +197,34 @@ const answering = (endpoint: Endpoint, room: Room, form: FormReader): RouterMidd
     } catch (error) {
       answerError(ctx, error, endpoint.renders, room)
     }
+  }
+}
+
+const answeringDocuments = (
+  { methods }: DocumentEndpoint,
+  room: Room,
+  reader: FormReader,
+): RouterMiddleware => {
+  const allow = [...methods.keys(), 'OPTIONS'].join(', ')
+  return async (ctx) => {
+    try {
+      ctx.set(CORS)
+      if (ctx.method === 'OPTIONS') return answerPreflight(ctx, allow)
+      refusePlainHttp(ctx.req, room)
+      const handler = methods.get(ctx.method)
+      if (!handler) throw methodNotAllowed(allow)
+      await handler(ctx, async () => parseDocument(await reader.read(ctx)))
+    } catch (error) {
+      answerError(ctx, error, 'json', room)
+    }
+  }
+}
+
+const parseDocument = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw invalidClientMetadata('the document is not JSON')
   }
 }
 

@@ -15,6 +15,7 @@ import { endpointPath, type Room } from './room.ts'
 import { scopeBoxes, tickedScope } from './scope-boxes.ts'
 import type { Person } from './session.ts'
 import { shownClient } from './shown-client.ts'
+import { storedValues } from './stored-values.ts'
 import { networkOf } from './throttle.ts'
 import { signInPath } from './visit.ts'
 
@@ -137,6 +138,7 @@ const allow = async (
   const { sub } = person.account
   const grant = stores.grants.begin({
     ...{ client_id, sub, scope, resource: code.resource },
+    ...storedValues(client, person.account),
     ...{ auth_time: person.auth_time, created },
     expires: created + lifetimesOf(client, config).grant,
   })

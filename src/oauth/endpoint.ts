@@ -7,6 +7,19 @@ import type { Caller, Room } from './room.ts'
 /** What answers a request whose parameters are read. Errors are thrown and rendered once, at the edge. */
 export type Handler = (ctx: Koa.Context, parameters: Parameters) => Promise<void> | void
 
+/** The same of a request whose parameters do not count; `read` resolves to the JSON document that it brought. */
+export type DocumentHandler = (
+  ctx: Koa.Context,
+  read: () => Promise<unknown>,
+) => Promise<void> | void
+
+/** What takes documents (RFC 7591). `parameter`: a last segment, whatever it says, is `ctx.params` of that name. */
+export type DocumentEndpoint = {
+  readonly path: string
+  readonly parameter?: string
+  readonly methods: ReadonlyMap<string, DocumentHandler>
+}
+
 export type Endpoint = {
   readonly path: string
   readonly get?: Handler

@@ -3,8 +3,9 @@ import type Koa from 'koa'
 import { errorPage } from '../pages/error.ts'
 import { PasswordsBusy } from '../store/passwords.ts'
 import { StoreUnavailable } from '../store/store.ts'
-import { answerJson, answerPage } from './endpoint.ts'
+import { answerPage } from './endpoint.ts'
 import { OAuthError, type OAuthErrorCode, temporarilyUnavailable } from './errors.ts'
+import { answerFields } from './response-format.ts'
 import type { Room } from './room.ts'
 
 /** Answers a request that failed, as JSON (RFC 6749 §5.2) or as a page. What went wrong inside goes to the log only. */
@@ -19,7 +20,7 @@ export const answerError = (
   ctx.remove('Location')
   ctx.status = error.status
   ctx.set(error.headers)
-  if (renders === 'json') answerJson(ctx, errorBody(ctx, error))
+  if (renders === 'json') answerFields(ctx, errorBody(ctx, error))
   else answerPage(ctx, 'self', errorPage(pageContent(ctx, error)))
 }
 
@@ -53,10 +54,10 @@ export const logError = (ctx: Koa.Context, error: OAuthError, log: Room['log']):
   else log.info('request.refused', fields)
 }
 
-const errorBody = (ctx: Koa.Context, error: OAuthError): object => ({
+const errorBody = (ctx: Koa.Context, error: OAuthError) => ({
   error: error.code,
   error_description: error.message,
-  request_id: ctx.state.request_id,
+  request_id: String(ctx.state.request_id ?? ''),
 })
 
 const pageContent = (ctx: Koa.Context, error: OAuthError) => {

@@ -1,5 +1,6 @@
 /**
- * The words of OAuth errors (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8707 §2, RFC 8628 §3.5).
+ * The words of OAuth errors (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8707 §2, RFC 8628 §3.5,
+ * RFC 7591 §3.2.2).
  * `description` goes to the caller and says what to fix; `cause` goes to the log only.
  */
 export class OAuthError extends Error {
@@ -47,6 +48,10 @@ export type OAuthErrorCode =
   | 'expired_token'
   | 'invalid_token'
   | 'insufficient_scope'
+  | 'invalid_redirect_uri'
+  | 'invalid_client_metadata'
+  | 'invalid_software_statement'
+  | 'unapproved_software_statement'
 
 const STATUS: Partial<Record<OAuthErrorCode, number>> = {
   invalid_client: 401,
@@ -72,3 +77,5 @@ export const invalidTarget = errorNamed('invalid_target')
 export const accessDenied = errorNamed('access_denied')
 export const unsupportedResponseType = errorNamed('unsupported_response_type')
 export const temporarilyUnavailable = errorNamed('temporarily_unavailable')
+export const invalidRedirectUri = errorNamed('invalid_redirect_uri')
+export const invalidClientMetadata = errorNamed('invalid_client_metadata')

@@ -10,6 +10,7 @@ import { lifetimesOf } from './lifetimes.ts'
 import { LONGEST_PUSHED, type PendingRequest, type Resumed } from './pending-request.ts'
 import type { Room } from './room.ts'
 import type { Person } from './session.ts'
+import { storedValues } from './stored-values.ts'
 
 /**
  * Issues the code of a request that was allowed and takes it to the client (RFC 6749 §4.1.2). The grant, the code and
@@ -29,6 +30,7 @@ export const giveCode = async (
     sub: account.sub,
     scope: allowed.scope,
     resource: pending.resource,
+    ...storedValues(client, account),
     auth_time,
     created,
     expires: created + lifetimesOf(client, config).grant,

@@ -4,7 +4,12 @@ import type { Room } from './room.ts'
 
 /** What a token string stands for, as long as it is good. */
 export type HeldToken =
-  | { readonly kind: 'access_token'; readonly client_id: string; readonly token: AccessToken }
+  | {
+      readonly kind: 'access_token'
+      readonly client_id: string
+      readonly token: AccessToken
+      readonly grant: Grant
+    }
   | {
       readonly kind: 'refresh_token'
       readonly client_id: string
@@ -19,7 +24,8 @@ export const findToken = async (
 ): Promise<HeldToken | undefined> => {
   const found = await stores.tokens.find(value)
   if (typeof found !== 'string') {
-    return { kind: 'access_token', client_id: found.client_id, token: found }
+    const grant = await stores.grants.find(found.grant_id)
+    return grant && { kind: 'access_token', client_id: found.client_id, token: found, grant }
   }
   const presented = await stores.refreshTokens.present(value, config.tokens)
   if (presented.state === 'unknown' || presented.state === 'expired') return undefined

@@ -25,12 +25,21 @@ const description = (held: HeldToken, { config: { issuer } }: Room): object => {
   if (held.kind === 'refresh_token') {
     const { grant, current } = held
     if (!current || !grant.refresh) return { active: false }
-    const { client_id, sub, scope } = grant
+    const { client_id, sub, scope, values } = grant
     const times = { iat: Math.floor(grant.refresh.stepped), exp: Math.floor(grant.refresh.expires) }
-    return { active: true, scope: scope.join(' '), client_id, sub, ...times, iss: issuer }
+    return {
+      ...values,
+      active: true,
+      scope: scope.join(' '),
+      client_id,
+      sub,
+      ...times,
+      iss: issuer,
+    }
   }
   const { client_id, sub, scope, aud, iat, exp } = held.token
   return {
+    ...held.grant.values,
     active: true,
     scope: scope.join(' '),
     client_id,

@@ -49,6 +49,9 @@ const serverMetadata = (config: Config): Readonly<Record<string, unknown>> => {
     request_parameter_supported: false,
     // Of others than those of pushed requests, which the endpoint itself promises (RFC 9126 §5).
     request_uri_parameter_supported: false,
+    ...(config.registration !== 'closed' && {
+      registration_endpoint: endpointUrl(config, 'register'),
+    }),
     prompt_values_supported: PROMPTS,
   }
 }

@@ -72,7 +72,7 @@ const isSettled = (
 ): boolean =>
   !pending.prompt.consent &&
   !isPublic(client) &&
-  client.source === 'file' &&
+  client.source !== 'registered' &&
   consent !== undefined &&
   scope.every((name) => consent.scope.includes(name))
 

@@ -17,8 +17,7 @@ export const revoke =
     if (value === undefined) throw invalidRequest('token is missing')
     const held = await findToken(value, room)
     if (held?.client_id === client.client_id) {
-      const { sub } = held.kind === 'access_token' ? held.token : held.grant
-      const grant_id = held.kind === 'access_token' ? held.token.grant_id : held.grant.id
+      const { id: grant_id, sub } = held.grant
       if (held.kind === 'access_token') await room.stores.tokens.revoke(value)
       else await room.stores.grants.end(grant_id, 'revoked by its client')
       const { client_id } = client

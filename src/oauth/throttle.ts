@@ -22,15 +22,19 @@ type Throttle = {
  */
 const createThrottle = (limit: Limit): Throttle => {
   let loaded: Promise<Counter> | undefined
+  let counter: Counter | undefined
   const load = () => {
-    loaded ??= import('rate-limiter-flexible').then(({ RateLimiterMemory }) =>
-      createCounter(new RateLimiterMemory(limit), limit),
-    )
+    loaded ??= import('rate-limiter-flexible').then(({ RateLimiterMemory }) => {
+      counter = createCounter(new RateLimiterMemory(limit), limit)
+      return counter
+    })
     return loaded
   }
   return {
     warm: load,
     async check(who, address) {
+      // As almost always: then it costs a token nothing.
+      if (counter?.idle()) return
       const wait = await (await load()).wait(who, networkOf(address))
       if (wait > 0) throw tooManyFailures(wait)
     },
@@ -89,6 +93,7 @@ export type Throttles = {
   readonly userCodes: Throttle
   readonly userCodesFrom: Throttle
   readonly deviceCodes: Allowance
+  readonly registrations: Allowance
 }
 
 /**
@@ -97,14 +102,18 @@ export type Throttles = {
 export const createThrottles = (): ((limits: ThrottleLimits) => Throttles) => {
   const throttle = keeping(createThrottle)
   const allowance = keeping(createAllowance)
-  return ({ passwords, clientSecrets, pushedRequests, userCodes, deviceCodes }) => ({
-    passwords: throttle('passwords', passwords),
-    clientSecrets: throttle('clientSecrets', clientSecrets),
-    pushedRequests: allowance('pushedRequests', pushedRequests),
-    userCodes: throttle('userCodes', userCodes),
-    userCodesFrom: throttle('userCodesFrom', { ...userCodes, points: 10 * userCodes.points }),
-    deviceCodes: allowance('deviceCodes', deviceCodes),
-  })
+  return (limits) => {
+    const { passwords, clientSecrets, pushedRequests, userCodes, deviceCodes } = limits
+    return {
+      passwords: throttle('passwords', passwords),
+      clientSecrets: throttle('clientSecrets', clientSecrets),
+      pushedRequests: allowance('pushedRequests', pushedRequests),
+      userCodes: throttle('userCodes', userCodes),
+      userCodesFrom: throttle('userCodesFrom', { ...userCodes, points: 10 * userCodes.points }),
+      deviceCodes: allowance('deviceCodes', deviceCodes),
+      registrations: allowance('registrations', limits.registrations),
+    }
+  }
 }
 
 const keeping = <L extends Limit, Kept>(create: (limit: L) => Kept) => {
@@ -121,13 +130,15 @@ const keeping = <L extends Limit, Kept>(create: (limit: L) => Kept) => {
 
 type ThrottleLimits = Pick<
   Config['limits'],
-  'passwords' | 'clientSecrets' | 'pushedRequests' | 'userCodes' | 'deviceCodes'
+  'passwords' | 'clientSecrets' | 'pushedRequests' | 'userCodes' | 'deviceCodes' | 'registrations'
 >
 
 /** Names that strangers make up are without number; in 4096 groups they are not. */
 export const groupOf = (who: string): string => `#${hash('sha256', who, 'hex').slice(0, 3)}`
 
 type Counter = {
+  /** True while nobody is counted. */
+  idle(): boolean
   /** Milliseconds until another attempt; 0: now. */
   wait(who: string, network: string): Promise<number>
   count(who: string, network: string): Promise<number>
@@ -143,6 +154,7 @@ type Limiter = {
 /** Memory is bounded: while `MOST_KEYS` are counted, networks that come new share one count a name. */
 const createCounter = (limiter: Limiter, { points, duration }: Limit): Counter => {
   let keys = 0
+  let counting = 0
   const keyOf = async (who: string, network: string) => {
     const key = `${network} ${who}`
     return keys < MOST_KEYS || (await limiter.get(key)) ? key : who
@@ -154,12 +166,16 @@ const createCounter = (limiter: Limiter, { points, duration }: Limit): Counter =
     }, duration * 1000).unref()
   }
   return {
+    idle: () => keys === 0 && counting === 0,
     async wait(who, network) {
       const spent = await limiter.get(await keyOf(who, network))
       return spent && spent.consumedPoints >= points ? Math.max(spent.msBeforeNext, 0) : 0
     },
     async count(who, network) {
-      const spent = await limiter.penalty(await keyOf(who, network))
+      counting += 1
+      const spent = await limiter.penalty(await keyOf(who, network)).finally(() => {
+        counting -= 1
+      })
       if (spent.isFirstInDuration) countKey()
       return spent.consumedPoints > points ? Math.max(spent.msBeforeNext, 0) : 0
     },

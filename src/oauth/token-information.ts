@@ -21,6 +21,7 @@ export const informOfToken =
     }
     const { client_id, sub, scope, exp } = held.token
     answerJson(ctx, {
+      ...held.grant.values,
       audience: client_id,
       user_id: sub,
       scope: scope.join(' '),

@@ -6,6 +6,7 @@ import { grantToClient } from './grants/client-credentials.ts'
 import { DEVICE_CODE, redeemDevice } from './grants/device-code.ts'
 import type { GrantType } from './grants/grant.ts'
 import { refreshTokens } from './grants/refresh-token.ts'
+import { chooseFormat } from './response-format.ts'
 import type { Room } from './room.ts'
 import { answerTokens } from './token-response.ts'
 
@@ -21,6 +22,7 @@ export const grantTypes: ReadonlyMap<string, GrantType> = new Map([
 export const issueToken =
   (room: Room): Handler =>
   async (ctx, parameters) => {
+    chooseFormat(ctx, parameters.get('format'), room.config)
     const grant_type = parameters.get('grant_type')
     if (grant_type === undefined) throw invalidRequest('grant_type is missing')
     const grant = grantTypes.get(grant_type)
@@ -32,5 +34,6 @@ export const issueToken =
       throw unauthorizedClient('this client may not use this grant type')
     }
     const issued = await grant({ client, parameters, caller }, room)
-    answerTokens(ctx, issued, parameters.get('format'), room)
+    await room.stores.clients.used(client)
+    answerTokens(ctx, issued, room)
   }

@@ -25,7 +25,7 @@ export const namedClient = async (
   const client_id = parameters.get('client_id')
   if (client_id === undefined) throw invalidRequest('client_id is missing')
   const client = await findClient(client_id, room)
-  if (!client) throw invalidRequest('client_id names no application that is registered here')
+  if (!client) throw invalidRequest(UNKNOWN)
   return client
 }
 
@@ -88,3 +88,7 @@ const readableState = (parameters: Parameters): string | undefined => {
 }
 
 export const LONGEST_STATE = 4096
+
+// Tools that registered themselves do not notice that they are forgotten: whoever reads this has to tell them.
+const UNKNOWN =
+  'client_id names no application that is registered here: if it was before, remove this connection in the application, and add it anew'

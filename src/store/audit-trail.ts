@@ -144,7 +144,7 @@ const EVERYDAY: ReadonlySet<string> = new Set([
 ])
 
 /** What strangers can cause at will. */
-const isFailure = (event: string): boolean => /[._](failed|refused)$/.test(event)
+const isFailure = (event: string): boolean => /[._](failed|refused|registered)$/.test(event)
 
 /** So many an hour, so that nobody can fill the store. */
 const createQuota = () => {

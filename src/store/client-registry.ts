@@ -8,6 +8,7 @@ import {
   clientKey,
   type FileClient,
   type FileClients,
+  type Policy,
   type StoredClient,
 } from './clients.ts'
 import { endMessage } from './ended.ts'
@@ -27,7 +28,7 @@ export type KnownClient = {
 }
 
 /** `conflict`: it is not at the version that was given, or others keep changing it. */
-export type Changed =
+type Changed =
   | { readonly outcome: 'changed'; readonly known: KnownClient }
   | { readonly outcome: 'conflict' | 'unknown' | 'of the file' }
 
@@ -78,11 +79,14 @@ type RegistryDeps = {
   readonly log: Log
   readonly standings: Standings
   readonly clients: Pick<FileClients, 'ofFile'>
-  readonly registeredScope: () => string | undefined
+  readonly policy: () => Policy
   /** Seconds that one that registered itself stays, before its first use and after its last; `grant`: the longest life of a grant. */
   readonly lives: () => { readonly unused: number; readonly idle: number; readonly grant: number }
-  /** Takes what was given to a client out of the store; late, if the store does not answer. */
-  readonly endAll: (client_id: string, reason: string) => Promise<void>
+  /**
+   * Takes out of the store what was given to a client (`over`: so far as its term is over, since its name may be given
+   * again); late, if the store does not answer.
+   */
+  readonly endAll: (client_id: string, reason: string, which: 'all' | 'over') => Promise<void>
 }
 
 export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
@@ -103,7 +107,7 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
 
   const knownStored = (row: string, used: string | undefined): KnownClient => {
     const stored: StoredClient = JSON.parse(row)
-    const client = asClient(stored, { now: clock(), scope: deps.registeredScope() })
+    const client = asClient(stored, clock(), deps.policy())
     const disabled = standings.known(stored)
     return {
       client,
@@ -215,14 +219,14 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
       await store.batch(deletes, [endMessage({ client_id })])
       if (source === 'registered') registered.add(-1)
       log.audit('client.removed', { client_id, source, reason, ...by })
-      await deps.endAll(client_id, reason)
+      await deps.endAll(client_id, reason, source === 'registered' ? 'all' : 'over')
       return true
     },
     async disable(client_id, reason, by = {}) {
       if ((await read(client_id)) === undefined) return false
       if (!(await standings.disable({ client_id }, reason))) return false
       log.audit('client.disabled', { client_id, reason, ...by })
-      await deps.endAll(client_id, `client disabled: ${reason}`)
+      await deps.endAll(client_id, `client disabled: ${reason}`, 'over')
       return true
     },
     async enable(client_id, by = {}) {

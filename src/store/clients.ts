@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { ClientSettings } from '../config/config.ts'
+import type { ClientSettings, RegistrationPolicy } from '../config/config.ts'
 import type { EndNote } from './gone.ts'
 import { digest, equal } from './secrets.ts'
 import type { Disabled, Standings } from './standing.ts'
@@ -9,7 +9,7 @@ import type { Store } from './store.ts'
  * Where a client comes from. `operator`: the admin API or the command line, trusted as much as the file; `registered`: it
  * told us of itself (RFC 7591), and nobody vouches for it.
  */
-export type ClientSource = 'file' | 'operator' | 'registered'
+type ClientSource = 'file' | 'operator' | 'registered'
 
 export type Client = Omit<ClientSettings, 'client_secret' | 'disabled'> &
   ClientDescription & {
@@ -21,7 +21,7 @@ export type Client = Omit<ClientSettings, 'client_secret' | 'disabled'> &
   }
 
 /** What a client says of itself (RFC 7591 §2), kept and given back, and of no consequence. */
-export type ClientDescription = {
+type ClientDescription = {
   readonly logo_uri?: string
   readonly tos_uri?: string
   readonly policy_uri?: string
@@ -40,7 +40,7 @@ export type StoredClient = Omit<Client, 'secret_digests' | 'source'> & {
 }
 
 /** SHA-256 of a secret, base64url. `until`: seconds; undefined: for good. */
-export type KeptSecret = { readonly digest: string; readonly until?: number }
+type KeptSecret = { readonly digest: string; readonly until?: number }
 
 /** What lets a client in: nothing is changed through it. */
 export type Clients = {
@@ -66,8 +66,8 @@ type ClientDeps = {
   readonly clock: Clock
   readonly standings: Pick<Standings, 'disabled' | 'known'>
   readonly settings: readonly ClientSettings[]
-  /** Space-separated: what those that registered themselves may have at most. Undefined: every scope. */
-  readonly registeredScope: () => string | undefined
+  /** What those that registered themselves may have at most. */
+  readonly policy: () => Policy
 }
 
 export const createClients = (deps: ClientDeps): FileClients => {
@@ -83,7 +83,7 @@ export const createClients = (deps: ClientDeps): FileClients => {
     const row = await store.get(clientKey(client_id))
     if (row === undefined) return undefined
     if ((await standings.disabled({ client_id })) !== undefined) return undefined
-    return asClient(JSON.parse(row), { now: clock(), scope: deps.registeredScope() })
+    return asClient(JSON.parse(row), clock(), deps.policy())
   }
 
   return {
@@ -109,17 +109,22 @@ export const createClients = (deps: ClientDeps): FileClients => {
   }
 }
 
-/** A stored client as it counts now: secrets that are good, scopes that it may still have. */
+export type Policy = Pick<RegistrationPolicy, 'scope' | 'grant_types'>
+
+/** A stored client as it counts now: secrets that are good, scopes and grant types that it may still have. */
 export const asClient = (
   { secrets, access_digest: _, ...client }: StoredClient,
-  { now, scope }: { readonly now: number; readonly scope: string | undefined },
+  now: number,
+  policy: Policy,
 ): Client => {
   const good = secrets.filter(({ until }) => until === undefined || until > now)
   // One whose secrets have all run out has not become a public one.
   const secret_digests =
     good.length === 0 && secrets.length > 0 ? [NO_SECRET] : good.map((secret) => secret.digest)
-  if (client.source === 'operator' || scope === undefined) return { ...client, secret_digests }
-  return { ...client, secret_digests, scope: within(client.scope, scope) }
+  if (client.source === 'operator') return { ...client, secret_digests }
+  const grant_types = client.grant_types.filter((type) => policy.grant_types.includes(type))
+  if (policy.scope === undefined) return { ...client, secret_digests, grant_types }
+  return { ...client, secret_digests, grant_types, scope: within(client.scope, policy.scope) }
 }
 
 /** Both space-separated. '' opens nothing. */

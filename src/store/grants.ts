@@ -18,6 +18,8 @@ export type Grant = {
   readonly sub: string
   readonly scope: readonly string[]
   readonly resource: readonly string[]
+  /** What the configuration had to say of its client and its person when it began. */
+  readonly values?: Readonly<Record<string, string>>
   readonly auth_time: number
   readonly created: number
   /** Absolute end, seconds since the epoch. */
@@ -146,7 +148,11 @@ export const grantRow = (grant: Grant, until: number) => ({
   key: grantKey(grant.id),
   value: JSON.stringify(grant),
   expires: until * 1000,
-  indexes: [`grants:client:${grant.client_id}`, `grants:account:${grant.sub}`],
+  // A client's own grant is nobody's: no account is named so.
+  indexes:
+    grant.sub === `client:${grant.client_id}`
+      ? [`grants:client:${grant.client_id}`]
+      : [`grants:client:${grant.client_id}`, `grants:account:${grant.sub}`],
 })
 
 /** A row outlives the last token that can still be made or used under it, never the grant. Seconds. */

@@ -90,10 +90,10 @@ const createTable = (now: () => number): Table => {
   return {
     live,
     commit(writes) {
-      const stood = writes.map((write) => live(write.key) !== undefined)
-      const lost = writes.some((w) => w.op === 'swap' && live(w.key)?.value !== w.expected)
+      const before = writes.map((write) => live(write.key)?.value)
+      const lost = writes.some((w, at) => w.op === 'swap' && before[at] !== w.expected)
       if (!lost) writes.forEach(apply)
-      return { won: !lost, stood }
+      return { won: !lost, stood: before.map((value) => value !== undefined) }
     },
     list(index, after, limit, newest) {
       const found: ListedRow[] = []

@@ -21,6 +21,7 @@ import { createPasswords, type Passwords } from './passwords.ts'
 import { createPushedRequests, type PushedRequests } from './pushed-requests.ts'
 import { createTokenReader } from './read-token.ts'
 import { createRefreshTokens, type RefreshTokens } from './refresh-tokens.ts'
+import { createRegistrationTokens, type RegistrationTokens } from './registration-tokens.ts'
 import { createSecrets, randomSecret, type Secrets } from './secrets.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { openStandings, withEpochs } from './standing.ts'
@@ -41,6 +42,7 @@ export type Stores = {
   readonly grants: Grants
   readonly assertions: Assertions
   readonly clients: Clients & ClientRegistry
+  readonly registrationTokens: RegistrationTokens
   readonly accounts: Accounts
   readonly sessions: Sessions
   readonly consents: Consents
@@ -75,9 +77,9 @@ export const openStores = async (
   const { terms, standings } = names
   let closed = false
   const tokenLife = () => longestTokenLife(config)
-  const registeredScope = () => config.registrationPolicy.scope
+  const policy = () => config.registrationPolicy
   const clients = createClients({
-    ...{ store, clock, standings, registeredScope },
+    ...{ store, clock, standings, policy },
     settings: config.clients,
   })
   const accounts = createAccounts(config.accounts)
@@ -121,16 +123,16 @@ export const openStores = async (
     },
   })
 
-  // Late, where the store does not answer; what is given since is left alone.
-  const endAllOfClient = (client_id: string, reason: string): Promise<void> => {
-    const isOver = (given: Grant | Consent) => given.term !== terms.of(given.client_id, given.sub)
+  const endAllOfClient = (client_id: string, reason: string, which: 'all' | 'over') => {
+    const isOver = (given: Grant | Consent) =>
+      which === 'all' || given.term !== terms.of(given.client_id, given.sub)
     return chores.finish([
-      () => grants.endAllOfClient(client_id, reason, isOver),
+      () => grants.endAllOfClient(client_id, reason, which === 'all' ? undefined : isOver),
       () => consents.removeAllOfClient(client_id, isOver),
     ])
   }
   const registry = createClientRegistry({
-    ...{ store, secrets, clock, log, standings, clients, registeredScope },
+    ...{ store, secrets, clock, log, standings, clients, policy },
     endAll: endAllOfClient,
     lives: () => ({ ...config.registrationPolicy, grant: longestGrantLife(config) }),
   })
@@ -140,6 +142,7 @@ export const openStores = async (
     clients: { ...clients, ...registry },
     rows: chores.rows,
     assertions: createAssertions({ store }),
+    registrationTokens: createRegistrationTokens({ store, secrets, clock, log }),
     pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
     codes: createCodes({ store, secrets, clock, terms, tokenLife }),
     deviceCodes: createDeviceCodes({ store, secrets, clock, terms, tokenLife }),

@@ -115,11 +115,23 @@ const prepare = async (
     SET idle_in_transaction_session_timeout = ${10 * patience};
     SET default_transaction_isolation = 'read committed';
     SET search_path = ${schema};
+    ${PLANS}
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
     SELECT pg_is_in_recovery() AS standby`)
   const last = Array.isArray(answers) ? answers.at(-1) : undefined
   if (last?.rows[0]?.standby !== false) throw new Standby()
 }
+
+/**
+ * Every statement of ours finds its rows by an index, whatever the statistics say of a table that has just been made, or
+ * filled: what one costs must not depend on how many there are.
+ */
+const PLANS = `
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+    SET plan_cache_mode = force_generic_plan;
+    SET jit = off;`
 
 /** It takes no writes, and what it shows may be old. */
 export class Standby extends Error {

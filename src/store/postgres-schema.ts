@@ -123,7 +123,8 @@ WITH gone AS (
     SELECT key FROM rows WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED
   )) RETURNING id, lists
 ), unlisted AS (
-  DELETE FROM listed USING gone WHERE listed.name = ANY (gone.lists) AND listed.id = gone.id
+  DELETE FROM listed USING (SELECT id, unnest(lists) AS name FROM gone) AS place
+  WHERE listed.name = place.name AND listed.id = place.id
 )
 SELECT count(*)::int AS purged FROM gone`
 

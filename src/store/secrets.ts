@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  hash,
+  randomBytes,
+  randomFillSync,
+  timingSafeEqual,
+} from 'node:crypto'
 import { createKeyRing, hmac, type Key } from './key-ring.ts'
 
 /** What a secret is for. Each purpose has a key of its own, so that none can pass for another. */
@@ -13,6 +20,7 @@ export type Purpose =
   | 'session'
   | 'browser'
   | 'client-secret'
+  | 'initial-access'
   | 'registration'
   | 'request'
   | 'csrf'
@@ -57,6 +65,7 @@ export type MintedPurpose =
   | 'session'
   | 'browser'
   | 'client-secret'
+  | 'initial-access'
   | 'registration'
 
 export type RefreshTokenParts = {
@@ -94,8 +103,8 @@ export const createSecrets = (secrets: readonly string[]): Secrets => {
 
   return {
     letters: drawLetters,
-    id: () => randomBytes(16).toString('base64url'),
-    mint: (purpose) => sign(purpose, randomBytes(RANDOM)),
+    id: () => drawBytes(16).toString('base64url'),
+    mint: (purpose) => sign(purpose, drawBytes(RANDOM)),
     minted: (purpose, value) => verify(purpose, value, MINTED) !== undefined,
     shaped: (purpose, value) => hasShape(value, PREFIX[purpose], MINTED),
     tag: (purpose, fields) => hmac(ring.keys('tag', purpose)[0], fields).toString('base64url'),
@@ -145,6 +154,24 @@ const drawLetters = (alphabet: string, length: number): string => {
   return drawn
 }
 
+/**
+ * Random bytes out of a supply that is drawn from the system at once, 4 KiB each time: a system call a token costs more than
+ * the token. None is given twice, and none stays behind.
+ */
+const drawBytes = (length: number): Buffer => {
+  if (drawn + length > supply.length) {
+    randomFillSync(supply)
+    drawn = 0
+  }
+  const bytes = Buffer.from(supply.subarray(drawn, drawn + length))
+  supply.fill(0, drawn, drawn + length)
+  drawn += length
+  return bytes
+}
+
+const supply = Buffer.alloc(4096)
+let drawn = supply.length
+
 /** Random bytes for salts of passwords. */
 export const randomSalt = (): Buffer => randomBytes(16)
 
@@ -157,6 +184,7 @@ const PREFIX: Readonly<Record<MintedPurpose | 'refresh-token', string>> = {
   session: 'pc_se_',
   browser: 'pc_br_',
   'client-secret': 'pc_cs_',
+  'initial-access': 'pc_ia_',
   registration: 'pc_rg_',
 }
 

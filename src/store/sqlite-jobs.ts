@@ -35,6 +35,28 @@ export type WriterSettings = {
 /** Milliseconds of the monotonic clock, the same in every thread of the process. */
 export const ticks = (): number => performance.now() + OFFSET
 
-// `performance.now` counts from the start of its own thread, and unlike `hrtime` makes no garbage.
-const [seconds, nanoseconds] = process.hrtime()
-const OFFSET = seconds * 1e3 + nanoseconds / 1e6 - performance.now()
+/**
+ * `performance.now` counts from the start of its own thread, and unlike `hrtime` makes no garbage. A thread that is held up
+ * between the two readings would be late for ever after: the closest of several is taken.
+ */
+const closestOffset = (): number => {
+  let closest = { width: Number.POSITIVE_INFINITY, offset: 0 }
+  for (let tries = 0; tries < 20; tries += 1) {
+    const before = monotonic()
+    const own = performance.now()
+    const after = monotonic()
+    const width = after - before
+    if (width < closest.width) closest = { width, offset: (before + after) / 2 - own }
+    if (width < CLOSE) break
+  }
+  return closest.offset
+}
+
+const monotonic = (): number => {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1e3 + nanoseconds / 1e6
+}
+
+// Milliseconds.
+const CLOSE = 0.05
+const OFFSET = closestOffset()

@@ -33,6 +33,7 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
   let worker: Worker | undefined
   let ready = false
   let lastId = 0
+  const unsent: Job[] = []
 
   const start = (): Worker => {
     const { file, maximumPages } = deps
@@ -48,6 +49,7 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
     })
     thread.on('exit', () => {
       if (worker === thread) worker = undefined
+      unsent.length = 0
       for (const id of waiting.keys()) answer([{ id, failure: reason }])
     })
     return thread
@@ -67,6 +69,15 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
     }
   }
 
+  // What is asked in one turn of the loop goes in one message: waking a thread costs more than what it writes.
+  const send = (job: Job): void => {
+    if (unsent.push(job) === 1) setImmediate(flush)
+  }
+
+  const flush = (): void => {
+    if (unsent.length > 0) worker?.postMessage(unsent.splice(0))
+  }
+
   const submit = (work: JobWork): Promise<Outcome> => {
     if (waiting.size >= MOST_WAITING) throw new StoreUnavailable('too many writes wait')
     worker ??= start()
@@ -74,7 +85,7 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
     const patience = ready ? deps.deadline : deps.deadline + START
     // A little earlier than ours, so that what we report as failed has not begun.
     const deadline = ticks() + patience - Math.min(MARGIN, deps.deadline / 2)
-    worker.postMessage({ ...work, id, deadline } satisfies Job)
+    send({ ...work, id, deadline })
     return new Promise((resolve) => {
       // One turn later than the timer, so that an answer which waits behind a busy loop is read first.
       const overdue = () => setImmediate(answer, [{ id, failure: OVERDUE }])
@@ -111,6 +122,7 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
       if (thread === undefined) return
       const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
       const timer = setTimeout(() => void thread.terminate(), deps.deadline)
+      flush()
       thread.postMessage('close')
       await ended
       clearTimeout(timer)

@@ -8,16 +8,17 @@ type Result =
   | { readonly purged: number }
   | { readonly counted: number }
 
+type Row = { readonly id: number; readonly value: string; readonly expires: number }
+
 /** Does jobs inside the transaction that is open. A job whose swap lost writes nothing. */
 export const createSteps = (database: DatabaseSync): ((work: JobWork) => Result) => {
   const find = database.prepare('SELECT id, value, expires FROM rows WHERE key = ?')
-  const upsert = database.prepare(
-    `INSERT INTO rows (key, value, expires) VALUES (?, ?, ?)
-     ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires RETURNING id`,
-  )
+  const insert = database.prepare('INSERT INTO rows (key, value, expires) VALUES (?, ?, ?)')
+  const update = database.prepare('UPDATE rows SET value = ?, expires = ? WHERE id = ?')
+  const namesOf = database.prepare('SELECT name FROM listed WHERE id = ?')
   const unlist = database.prepare('DELETE FROM listed WHERE id = ?')
   const list = database.prepare('INSERT OR IGNORE INTO listed (name, id) VALUES (?, ?)')
-  const remove = database.prepare('DELETE FROM rows WHERE key = ?')
+  const remove = database.prepare('DELETE FROM rows WHERE id = ?')
   const publish = database.prepare('INSERT INTO events (message, at) VALUES (?, ?)')
   const beat = database.prepare(
     `INSERT INTO beats (process, sent, at) VALUES (?, ?, ?)
@@ -30,27 +31,50 @@ export const createSteps = (database: DatabaseSync): ((work: JobWork) => Result)
   const purgeEvents = database.prepare('DELETE FROM events WHERE at < ?')
   const purgeBeats = database.prepare('DELETE FROM beats WHERE at < ?')
 
-  const live = (key: string, now: number): string | undefined => {
+  const lookUp = (key: string): Row | undefined => {
     const row = find.get(key)
-    return row !== undefined && Number(row.expires) > now ? String(row.value) : undefined
+    if (row === undefined) return undefined
+    return { id: Number(row.id), value: String(row.value), expires: Number(row.expires) }
   }
 
-  const apply = (write: Write): void => {
+  const apply = (write: Write, row: Row | undefined): void => {
     if (write.op === 'delete') {
-      remove.run(write.key)
+      if (row !== undefined) remove.run(row.id)
       return
     }
     const value = write.op === 'set' ? write.value : write.next
-    const id = Number(upsert.get(write.key, value, write.expires)?.id)
+    const names = write.indexes ?? []
+    if (row === undefined) {
+      const { lastInsertRowid } = insert.run(write.key, value, write.expires)
+      for (const name of names) list.run(name, lastInsertRowid)
+      return
+    }
+    update.run(value, write.expires, row.id)
+    relist(row.id, names)
+  }
+
+  // Mostly they are the same, as of a grant that takes another step.
+  const relist = (id: number, names: readonly string[]): void => {
+    const listed = namesOf.all(id).map(({ name }) => String(name))
+    const same = listed.length === names.length && names.every((name) => listed.includes(name))
+    if (same) return
     unlist.run(id)
-    for (const name of write.indexes ?? []) list.run(name, id)
+    for (const name of names) list.run(name, id)
   }
 
   const commit = (work: Extract<JobWork, { kind: 'commit' }>): Result => {
-    const values = work.writes.map((write) => live(write.key, work.now))
+    const rows = work.writes.map(({ key }) => lookUp(key))
+    const values = rows.map((row) =>
+      row !== undefined && row.expires > work.now ? row.value : undefined,
+    )
     const lost = work.writes.some((w, i) => w.op === 'swap' && values[i] !== w.expected)
     if (!lost) {
-      work.writes.forEach(apply)
+      // What a batch writes twice has a row by the second time.
+      const written = new Set<string>()
+      work.writes.forEach((write, i) => {
+        apply(write, written.has(write.key) ? lookUp(write.key) : rows[i])
+        written.add(write.key)
+      })
       for (const message of work.publish) publish.run(message, work.at)
     }
     return { committed: { won: !lost, stood: values.map((value) => value !== undefined) } }

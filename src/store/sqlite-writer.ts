@@ -91,7 +91,7 @@ const serve = (port: MessagePort, settings: WriterSettings): void => {
 
   // Says that it is there.
   port.postMessage([])
-  port.on('message', (message: Job | 'close') => {
+  port.on('message', (message: readonly Job[] | 'close') => {
     if (message === 'close') {
       while (queue.length > 0 && !isBlocked(work, queue));
       queue.length = 0
@@ -99,7 +99,7 @@ const serve = (port: MessagePort, settings: WriterSettings): void => {
       port.close()
       return
     }
-    queue.push(message)
+    queue.push(...message)
     later(0)
   })
 }

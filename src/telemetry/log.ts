@@ -84,22 +84,25 @@ const openWriter = async (level: string, sink: LineSink) => {
   return { logger, soon: createSoon(sink.flush) }
 }
 
-/** Runs `act` once at the end of the current turn, however often it was asked. */
+/** Runs `act` once within `SOON_MS`, however often it was asked: a write a turn of a busy loop costs more than its lines. */
 const createSoon = (act: () => void): (() => void) => {
   let asked = false
   return () => {
     if (asked) return
     asked = true
-    setImmediate(() => {
+    setTimeout(() => {
       asked = false
       act()
-    })
+    }, SOON_MS)
   }
 }
+
+const SOON_MS = 5
 
 /** Errors as `message (code)` with their causes: stacks only help at debug level, and never hold request data. */
 const plainErrors = (fields: LogFields | undefined): LogFields => {
   if (!fields) return {}
+  if (!Object.values(fields).some((value) => value instanceof Error)) return fields
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [
       name,

@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client'
 import type { Exchange } from './exchange.ts'
 import { createHistogram, type Histogram, histogramValues, observeSeconds } from './histogram.ts'
+import { statusClass } from './upstream-tally.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -23,7 +24,7 @@ export type Metrics = {
 }
 
 export const createMetrics = (): Metrics => {
-  const requests = new Map<string, { labels: Labels; count: number }>()
+  const requests = new Map<string, Map<string, number>>()
   const durations = new Map<string, Histogram>()
   const refusals = new Map<string, { labels: Labels; value: number }>()
   const events = new Map<string, number>()
@@ -48,11 +49,7 @@ export const createMetrics = (): Metrics => {
   return {
     exchange(exchange) {
       const route = exchange.route ?? NO_ROUTE
-      const status = statusClass(exchange.status)
-      const key = `${route} ${status}`
-      const counted = requests.get(key)
-      if (counted) counted.count += 1
-      else requests.set(key, { labels: { route, status }, count: 1 })
+      count(requests, route, classOf(exchange.status))
       if (exchange.refusal !== undefined) {
         const reason = exchange.refusal
         const refused = refusals.get(`${route} ${reason}`)
@@ -86,8 +83,8 @@ export const createMetrics = (): Metrics => {
 /** The route label of what is not forwarded: our own endpoints, pages and 404s. */
 const NO_ROUTE = '-'
 
-const statusClass = (status: number): string =>
-  status === 0 ? 'aborted' : status === 503 ? '503' : `${Math.trunc(status / 100)}xx`
+const classOf = (status: number): string =>
+  status === 0 ? 'aborted' : status === 503 ? '503' : statusClass(status)
 
 type Labelled = { readonly labels: Labels; readonly value: number }
 type LabelledHistogram = { readonly labels: Labels; readonly histogram: Histogram }
@@ -105,6 +102,12 @@ type HistogramReading = {
   readonly value: () => readonly LabelledHistogram[]
 }
 
+const count = (requests: Map<string, Map<string, number>>, route: string, status: string): void => {
+  const statuses = requests.get(route)
+  if (statuses === undefined) requests.set(route, new Map([[status, 1]]))
+  else statuses.set(status, (statuses.get(status) ?? 0) + 1)
+}
+
 const observe = (durations: Map<string, Histogram>, route: string, seconds: number): void => {
   let histogram = durations.get(route)
   if (!histogram) {
@@ -115,7 +118,8 @@ const observe = (durations: Map<string, Histogram>, route: string, seconds: numb
 }
 
 type Counted = {
-  readonly requests: Map<string, { labels: Labels; count: number }>
+  /** By route, then by class of status. */
+  readonly requests: ReadonlyMap<string, ReadonlyMap<string, number>>
   readonly histograms: readonly HistogramReading[]
   readonly events: Map<string, number>
   readonly read: readonly Reading[]
@@ -133,7 +137,8 @@ const expose = async (counted: Counted): Promise<Registry> => {
     registers,
     collect() {
       this.reset()
-      for (const { labels, count } of counted.requests.values()) this.inc({ ...labels }, count)
+      for (const [route, statuses] of counted.requests)
+        for (const [status, count] of statuses) this.inc({ route, status }, count)
     },
   })
   new Counter({

@@ -1,6 +1,6 @@
 import { answerOf } from './answer.ts'
-import type { TokenAnswer } from './exchange.ts'
 import type { Narrate } from './narration.ts'
+import type { TokenAnswer } from './token-request.ts'
 
 /** What the protected resource answered: at most 64 KiB of it. */
 export type ProtectedAnswer = {

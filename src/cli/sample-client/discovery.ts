@@ -8,6 +8,8 @@ export type AuthorizationServer = {
   readonly issuer: string
   readonly authorization_endpoint: URL
   readonly token_endpoint: URL
+  /** RFC 8628 §4. */
+  readonly device_authorization_endpoint: URL | undefined
   readonly token_endpoint_auth_methods_supported: readonly string[]
   readonly authorization_response_iss_parameter_supported: boolean
 }
@@ -53,6 +55,10 @@ const readMetadata = (
     issuer,
     authorization_endpoint: endpoint(metadata, 'authorization_endpoint'),
     token_endpoint: endpoint(metadata, 'token_endpoint'),
+    device_authorization_endpoint:
+      metadata.device_authorization_endpoint === undefined
+        ? undefined
+        : endpoint(metadata, 'device_authorization_endpoint'),
     token_endpoint_auth_methods_supported: Array.isArray(methods)
       ? methods
       : ['client_secret_basic'],

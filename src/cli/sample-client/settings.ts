@@ -13,6 +13,8 @@ export type TokenOptions = {
   /** What to GET with the token. */
   readonly call?: string | undefined
   readonly manual?: boolean | undefined
+  /** As a device without a browser (RFC 8628). */
+  readonly device?: boolean | undefined
   /** False: print the URL and open nothing. */
   readonly browser?: boolean | undefined
   readonly json?: boolean | undefined
@@ -29,6 +31,7 @@ export type TokenSettings = {
   readonly scope: string | undefined
   readonly call: URL | undefined
   readonly manual: boolean
+  readonly device: boolean
   readonly browser: boolean
   readonly json: boolean
   /** Seconds. */
@@ -43,6 +46,7 @@ export const readSettings = (options: TokenOptions): TokenSettings | Mistake => 
     urlMistake('--issuer', issuer) ??
     (options.call === undefined ? undefined : urlMistake('--call', options.call)) ??
     redirectMistake(options) ??
+    deviceMistake(options) ??
     timeoutMistake(timeout)
   if (mistake !== undefined) return new Mistake(mistake)
   return {
@@ -53,6 +57,7 @@ export const readSettings = (options: TokenOptions): TokenSettings | Mistake => 
     scope: options.scope,
     call: options.call === undefined ? undefined : new URL(options.call),
     manual: options.manual ?? false,
+    device: options.device ?? false,
     browser: options.browser ?? true,
     json: options.json ?? false,
     timeout: Number(timeout),
@@ -82,6 +87,12 @@ const redirectMistake = ({ redirectUri, manual }: TokenOptions): string | undefi
   if (manual || (url.protocol === 'http:' && isLoopback(url.hostname) && url.port !== ''))
     return undefined
   return '--redirect-uri must be http on loopback with a port, to be listened on; for any other use --manual'
+}
+
+const deviceMistake = ({ device, manual, redirectUri }: TokenOptions): string | undefined => {
+  if (!device) return undefined
+  if (manual) return '--device and --manual are two ways: take one'
+  return redirectUri === undefined ? undefined : '--device needs no --redirect-uri'
 }
 
 const timeoutMistake = (given: string): string | undefined =>

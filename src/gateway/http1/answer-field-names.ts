@@ -1,4 +1,5 @@
 import { HOP_BY_HOP } from '../field-names.ts'
+import { createNameTable } from '../name-table.ts'
 
 /** What a field of an upstream's answer is to us: read for what it means, passed on, or neither. */
 export type AnswerDisposition =
@@ -15,10 +16,10 @@ export type AnswerDisposition =
 
 /** Undefined for what is no field name (RFC 9110 §5.1). */
 export const answerDisposition = (name: string): AnswerDisposition | undefined => {
-  const known = DISPOSITIONS.get(name)
-  if (known !== undefined) return known
+  const usual = known(name)
+  if (usual !== undefined) return usual
   if (!TOKEN.test(name)) return undefined
-  return DISPOSITIONS.get(name.toLowerCase()) ?? 'pass'
+  return known(name.toLowerCase()) ?? 'pass'
 }
 
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
@@ -33,7 +34,7 @@ const spelled = (
     [name.toLowerCase(), disposition],
   ])
 
-const DISPOSITIONS: ReadonlyMap<string, AnswerDisposition> = new Map([
+const known = createNameTable<AnswerDisposition>([
   // Ours is another.
   ...spelled([...HOP_BY_HOP, 'X-Request-Id'], 'drop'),
   ...spelled(['Content-Length'], 'length'),

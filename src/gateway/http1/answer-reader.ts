@@ -1,4 +1,4 @@
-import { type AnswerHead, readAnswerHead } from './answer-head.ts'
+import { type AnswerHead, checkCharacters, readAnswerHead } from './answer-head.ts'
 import { type Chunks, createChunks } from './chunks.ts'
 import { MalformedAnswer } from './malformed-answer.ts'
 
@@ -46,6 +46,7 @@ export const createAnswerReader = (on: AnswerListener): AnswerReader => {
       return undefined
     }
     partial = undefined
+    checkCharacters(all, end)
     begin(readAnswerHead(text.slice(0, end)))
     return all.subarray(end + 4)
   }

@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net'
+import { atEndOfTurn } from '../turn.ts'
 import type { AnswerHead } from './answer-head.ts'
 import { createAnswerReader } from './answer-reader.ts'
 import { BrokenOff } from './broken-off.ts'
 import type { Dialer } from './dialer.ts'
+import { MalformedAnswer } from './malformed-answer.ts'
 
 /** A connection to a target, for one request at a time (RFC 9112 §9). */
 export type Connection<Owner> = {
@@ -19,7 +21,7 @@ export type Connection<Owner> = {
   stale: boolean
   /** Gives it to a request; `listener.ready` is called now, or once it is connected. */
   lend(owner: Owner, method: string): void
-  /** Writes the head of the request; `last`: and that is all. */
+  /** Writes the head of the request; `last`: and that is all, and goes out at the end of the turn. */
   write(head: string, last: boolean): void
   /** Writes a part of the body; false: wait for `listener.drained`. */
   writeBody(bytes: Buffer, chunked: boolean): boolean
@@ -81,10 +83,18 @@ export const openConnection = <Owner>(
   let keepAlive: number | undefined
   let sent = false
   let heard = false
+  /** A request that goes out at the end of this turn. */
+  let waiting: string | undefined
 
+  const send = () => {
+    if (waiting === undefined) return
+    socket.write(waiting, 'latin1')
+    waiting = undefined
+  }
   const leave = () => {
     if (gone) return
     gone = true
+    waiting = undefined
     socket.destroy()
     pool.lost(connection)
   }
@@ -106,6 +116,10 @@ export const openConnection = <Owner>(
   }
   const read = (bytes: Buffer) => {
     if (gone) return
+    if (waiting !== undefined) {
+      fail(served > 0 ? new BrokenOff(UNASKED) : new MalformedAnswer(UNASKED))
+      return
+    }
     heard = true
     try {
       reader.read(bytes)
@@ -164,7 +178,10 @@ export const openConnection = <Owner>(
     },
     write(head, last) {
       written = last
-      socket.write(head, 'latin1')
+      if (last) {
+        waiting = head
+        atEndOfTurn(send)
+      } else socket.write(head, 'latin1')
     },
     writeBody(bytes, chunked) {
       if (!chunked) return socket.write(bytes)
@@ -188,3 +205,6 @@ export const openConnection = <Owner>(
   }
   return connection
 }
+
+/** Such as the 408 that some servers send before they close what idles. It is no answer to what they have not got yet. */
+const UNASKED = 'bytes that no request asked for'

@@ -3,6 +3,7 @@ import { unauthorizedClient } from '../errors.ts'
 import { lifetimesOf } from '../lifetimes.ts'
 import { requestedResource } from '../resource.ts'
 import { requestedScope } from '../scope.ts'
+import { storedValues } from '../stored-values.ts'
 import { type GrantType, mintUnder } from './grant.ts'
 
 /**
@@ -21,6 +22,7 @@ export const grantToClient: GrantType = async ({ client, parameters, caller }, r
     sub: `client:${client_id}`,
     scope,
     resource,
+    ...storedValues(client),
     auth_time: created,
     created,
     expires: created + lifetimesOf(client, config).accessToken + 1,

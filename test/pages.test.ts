@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { appsPage } from '../src/pages/apps.ts'
 import { consentPage } from '../src/pages/consent.ts'
 import { type DemoStep, demoPage } from '../src/pages/demo.ts'
 import { displayed } from '../src/pages/displayed.ts'
 import { errorPage } from '../src/pages/error.ts'
 import { html } from '../src/pages/html.ts'
 import { pageHeaders } from '../src/pages/page-headers.ts'
+import { passwordPage } from '../src/pages/password.ts'
 import { signInPage } from '../src/pages/sign-in.ts'
 import { signOutPage } from '../src/pages/sign-out.ts'
 import { signedOutPage } from '../src/pages/signed-out.ts'
@@ -43,8 +45,8 @@ const everyPage = (value: string): ReadonlyMap<string, string> =>
         signOut: value,
         problem: value,
         scopes: [
-          { name: value, words: value, checked: true, already: true, offered: true },
-          { name: value, words: value, checked: false, already: false, offered: false },
+          { name: value, words: value, checked: true, history: 'allowed', offered: true },
+          { name: value, words: value, checked: false, offered: false },
         ],
       }),
     ],
@@ -59,7 +61,34 @@ const everyPage = (value: string): ReadonlyMap<string, string> =>
         action: value,
         hidden: { [value]: value },
         person: { name: value, username: value },
+        apps: value,
+      }),
+    ],
+    [
+      'apps',
+      appsPage({
+        action: value,
+        person: { name: value, username: value },
+        apps: [true, false].map((active) => ({
+          ...{ client_id: value, name: value, uri: value, since: value, words: [value, value] },
+          ...{ allowed: 1_790_000_000, used: { at: 1_790_000_000, route: value }, active },
+          hidden: { [value]: value },
+        })),
+        sessions: [{ agent: value, remote: value, begun: 0, used: 0, here: false }],
+        now: 1_790_000_000,
+        links: { password: value, signOut: value, again: value },
+        notice: value,
+      }),
+    ],
+    [
+      'password',
+      passwordPage({
+        action: value,
+        hidden: { [value]: value },
+        person: { name: value, username: value },
+        shortest: 8,
         cancel: value,
+        problem: { field: 'new_password', text: value },
       }),
     ],
     ['demo', demoPage(demoWith(value))],
@@ -86,6 +115,7 @@ const demoWith = (value: string) => {
     done: 0,
     secrets: [{ name: value, value }],
     restart: value,
+    apps: value,
     rest: { action: value, stays: false },
     script: '',
   }
@@ -237,7 +267,7 @@ describe('everyone can read and use them', () => {
   })
 
   it.each([...PAGES])('%s: every visible field has a label, every button a name', (_, page) => {
-    const inputs = tagsOf(page).filter((tag) => /^<input(?!.*type="hidden")/.test(tag))
+    const inputs = tagsOf(page).filter((tag) => /^<input(?!.*(type="hidden"|\shidden))/.test(tag))
     expect(inputs.filter((tag) => !isLabelled(page, tag))).toEqual([])
     for (const [, attributes, words] of page.matchAll(/<button([^>]*)>([^<]*)<\/button>/g))
       expect(words !== '' || attributes?.includes(' hidden'), attributes).toBe(true)
@@ -247,7 +277,8 @@ describe('everyone can read and use them', () => {
     const ids = [...page.matchAll(/\sid="([^"]*)"/g)].map(([, id]) => id)
     expect(new Set(ids).size).toBe(ids.length)
     const references = [...page.matchAll(/\s(?:aria-labelledby|aria-describedby|for)="([^"]*)"/g)]
-    for (const [, id] of references) expect(ids).toContain(id)
+    for (const [, named = ''] of references)
+      for (const id of named.split(' ')) expect(ids).toContain(id)
   })
 
   it('sign-in: fields that password managers know; a problem is announced and named at the fields', () => {
@@ -268,9 +299,9 @@ describe('everyone can read and use them', () => {
       client: { name: 'Acme', redirectHost: 'acme.example' },
       person: { name: 'Ada', username: 'ada' },
       scopes: [
-        { name: 'orders.read', words: 'See', checked: true, already: true, offered: true },
-        { name: 'orders.write', words: 'Change', checked: false, already: false, offered: true },
-        { name: 'admin', words: 'Everything', checked: true, already: false, offered: false },
+        { name: 'orders.read', words: 'See', checked: true, history: 'allowed', offered: true },
+        { name: 'orders.write', words: 'Change', checked: false, offered: true },
+        { name: 'admin', words: 'Everything', checked: true, offered: false },
       ],
     })
     expect(page).toContain('name="scope" value="orders.read" checked')

@@ -30,7 +30,8 @@ export const explainOperation = (
 const METHOD = /^[\w!#$%&'*+.^`|~-]{1,32}$/
 const URL_WANTED = 'has to be a path, or a URL of http, https, ws or wss'
 
-const request = z.strictObject({
+/** What is asked, as JSON has it. */
+export const request = z.strictObject({
   method: z.string().check(z.regex(METHOD, 'has to be a method of HTTP')),
   url: z.string().check(z.refine((url) => readAddress(url) !== undefined, URL_WANTED)),
   headers: z.exactOptional(
@@ -44,7 +45,13 @@ const request = z.strictObject({
   token: z.exactOptional(z.string().check(z.regex(/^[\x20-\x7e]+$/, 'has to be one line'))),
 })
 
-const asQuestion = ({ method, url, headers = [], token }: z.output<typeof request>): Question => {
+/** As the gateway takes it. */
+export const asQuestion = ({
+  method,
+  url,
+  headers = [],
+  token,
+}: z.output<typeof request>): Question => {
   const { target, host, handshake } = readAddress(url) ?? { target: url }
   const fields = headers.flat()
   const isNamed = has(fields, 'host')

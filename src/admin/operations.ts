@@ -1,4 +1,5 @@
 import { auditOperations } from './audit.ts'
+import { clientOperations } from './clients.ts'
 import { configurationOperations } from './configuration.ts'
 import { explainOperation } from './explain.ts'
 import { openApiOperation } from './openapi.ts'
@@ -11,6 +12,7 @@ import { scopeOperations } from './scopes.ts'
 export const operationsOf = (room: Room): readonly Operation[] => {
   const operations: readonly Operation[] = [
     openApiOperation(() => operations),
+    ...clientOperations(room),
     ...scopeOperations(room),
     ...routeOperations(room),
     ...configurationOperations(room),

@@ -8,15 +8,24 @@ import type {
   UpstreamSettings,
 } from './config.ts'
 import { readPem } from './pem.ts'
+import type { Report } from './problem.ts'
 import type { Settings } from './schema.ts'
 import { locate } from './store-location.ts'
 
-/** The frozen value that the program runs on. `file` is absolute. */
-export const assemble = (settings: Settings, file: string): Config => {
+/** The frozen value that the program runs on. `file` is absolute; `line` tells where in it a path stands. */
+export const assemble = (
+  settings: Settings,
+  file: string,
+  line: Report['line'] = () => 1,
+): Config => {
   const tokens = withinHalf(settings.tokens)
   return deepFreeze({
     ...settings,
     file,
+    lines: {
+      clients: new Map(settings.clients.map((one, at) => [one.client_id, line(['clients', at])])),
+      accounts: new Map(settings.accounts.map((one, at) => [one.username, line(['accounts', at])])),
+    },
     store: locate(settings.store, dirname(file)),
     secret: settings.secret ?? [],
     admin: { listen: settings.admin.listen, token: settings.admin.token ?? '' },
@@ -77,7 +86,7 @@ const withinHalf = <T extends Pick<TokenLifetimes, 'accessToken' | 'refreshRetry
 })
 
 /** So would the general one beside a client's own short access token. A client's own stays as it was written. */
-const ownLifetimes = (
+export const ownLifetimes = (
   own: ClientSettings['tokens'],
   general: TokenLifetimes,
 ): ClientSettings['tokens'] => {

@@ -22,6 +22,8 @@ const checkPublic = (row: Row, path: Path, report: Report): void => {
     refuse('require_pkce', 'must be true for a public client (one without a client_secret)')
   if (flagOf(row.introspect, false))
     refuse('introspect', 'must be false for a public client (one without a client_secret)')
+  if (flagOf(row.skipConsent, false))
+    refuse('skipConsent', 'must be false for a public client (one without a client_secret)')
   if (
     typeof row.token_endpoint_auth_method === 'string' &&
     row.token_endpoint_auth_method !== 'none'

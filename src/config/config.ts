@@ -9,6 +9,11 @@ import type { StoreLocation } from './store-location.ts'
 export type Config = {
   /** Absolute path of the file this came from. */
   readonly file: string
+  /** Where in it each client and each account stands, by client_id and by username; lines from 1. */
+  readonly lines: {
+    readonly clients: ReadonlyMap<string, number>
+    readonly accounts: ReadonlyMap<string, number>
+  }
   readonly issuer: string
   readonly listen: Listen
   readonly store: StoreLocation
@@ -236,6 +241,8 @@ export type ClientSettings = {
   readonly assertionAudience?: 'issuer' | 'endpoint'
   readonly require_pkce: boolean
   readonly introspect: boolean
+  /** Whether nobody is asked whether it may have what it asks for. Never of a public client. */
+  readonly skipConsent?: boolean
   /** No authorization request of it but a pushed one (RFC 9126 §6). */
   readonly require_pushed_authorization_requests?: boolean
   /** Of the scopes that it asks for, whether it must be allowed all (by default), or gets those that it is allowed. */
@@ -266,4 +273,6 @@ export type AccountSettings = {
   /** Stored with the grants of this person, and told to whoever may introspect their tokens. */
   readonly grantValues?: GrantValues
   readonly admin?: 'viewer' | 'operator' | 'owner'
+  /** May not sign in, and what it was given is over. */
+  readonly disabled?: boolean
 }

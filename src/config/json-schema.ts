@@ -1,10 +1,22 @@
 import * as z from 'zod/mini'
 import { schema } from './schema.ts'
+import { client } from './schema-client.ts'
 import { reference } from './setting.ts'
 
 /** The JSON Schema (2020-12) of a configuration file, as editors use it: of what is written, before `${…}` is filled in. */
-export const jsonSchema = (): Readonly<Record<string, unknown>> => {
-  const generated = z.toJSONSchema(schema, {
+export const jsonSchema = (): Readonly<Record<string, unknown>> => ({
+  title: 'Portcullis',
+  ...schemaOf(schema),
+})
+
+/** Of one entry of `clients`, as the admin API takes it: without its client_id it is given one. */
+export const schemaOfClient = (): Readonly<Record<string, unknown>> => {
+  const { $schema: _, required: _required, ...generated } = schemaOf(client)
+  return generated
+}
+
+const schemaOf = (setting: z.core.$ZodType): Readonly<Record<string, unknown>> =>
+  z.toJSONSchema(setting, {
     io: 'input',
     unrepresentable: 'any',
     metadata: reference,
@@ -16,8 +28,6 @@ export const jsonSchema = (): Readonly<Record<string, unknown>> => {
       if (isEmpty(jsonSchema.default)) delete jsonSchema.default
     },
   })
-  return { title: 'Portcullis', ...generated }
-}
 
 /** A key may be left out exactly if its setting is wrapped in `optional` or `otherwise`. */
 const requiredKeys = (shape: Readonly<Record<string, z.core.$ZodType>>): string[] =>

@@ -55,5 +55,5 @@ const judge = async (
   runChecks(tree.data, findings, dirname(absolute))
   const problems = findings.problems()
   if (problems.length > 0 || !parsed.success) return { problems }
-  return { config: assemble(parsed.data, absolute), warnings: findings.warnings() }
+  return { config: assemble(parsed.data, absolute, findings.line), warnings: findings.warnings() }
 }

@@ -2,7 +2,7 @@ import { grantValues } from './grant-values.ts'
 import { Wrong } from './problem.ts'
 import { displayed, scopeOf } from './schema-client.ts'
 import { object, optional } from './section.ts'
-import { choice, text } from './setting.ts'
+import { choice, flag, text } from './setting.ts'
 
 /** Not judged here: whether a hash is needed depends on `demo` (check-accounts.ts). */
 const password = text(
@@ -34,6 +34,11 @@ export const account = object('A person.', {
     choice(
       'May sign in to the console. viewer: see; operator: also end grants and tokens; owner: everything. Omitted: not at all.',
       ['viewer', 'operator', 'owner'],
+    ),
+  ),
+  disabled: optional(
+    flag(
+      'Whether this person may no longer sign in. What applications were given ends at once, and stays ended when it is false again. Omitted: false.',
     ),
   ),
 })

@@ -134,6 +134,11 @@ export const client = object('An application that asks for tokens.', {
       'Whether it may introspect the tokens of other clients (RFC 7662), as a resource server does.',
     ),
   ),
+  skipConsent: optional(
+    flag(
+      'Whether people are not asked if it may have what it asks for: for applications of your own, which they need not tell from this server. Only for a confidential client. Omitted: false.',
+    ),
+  ),
   require_pushed_authorization_requests: optional(
     flag(
       'Whether it must push its authorization requests (RFC 9126). Omitted: false, unless all clients must.',

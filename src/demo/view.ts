@@ -12,6 +12,7 @@ export const viewOf = (walk: Walk, setup: Setup): Omit<DemoView, 'script'> => ({
   done: walk.next - 1,
   secrets: walk.secrets,
   restart: '/demo/restart',
+  apps: `${setup.oauth}/apps`,
   ...(walk.next <= LAST_STEP &&
     !walk.stuck && { rest: { action: '/demo/rest', stays: walk.next > 3 } }),
 })

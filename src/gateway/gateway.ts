@@ -170,6 +170,7 @@ export const createGateway = (deps: {
     const deny = (refused: Refusal) =>
       refuse(req, res, refused, visit.id, visit.place?.route.cors?.fields(req.headers.origin))
     const pass = (place: Place, target: Target) => {
+      noteUse(visit, place)
       errand = forwarder.forward({
         req,
         res,
@@ -215,6 +216,7 @@ export const createGateway = (deps: {
     }
     const pass = (_: Place, target: Target) => {
       if (isRefusal(place)) return
+      noteUse(visit, place)
       const leaving = (outcome: UpgradeOutcome) => {
         visit.error = outcome.error
         visit.bytes = outcome.bytes
@@ -269,6 +271,14 @@ type Reception = {
   gone(): boolean
   pass(place: Place, target: Target): void
   deny(refused: Refusal): void
+}
+
+/** For the page on which a person sees what applications did last. */
+const noteUse = ({ token, started }: Visit, { route }: Place): void => {
+  const use = token?.use
+  if (use === undefined) return
+  use.at = started
+  use.route = route.path
 }
 
 /** What a stranger is not told. */

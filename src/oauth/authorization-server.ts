@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { PeerOf } from '../peer.ts'
 import type { Stores } from '../store/open.ts'
 import type { Log } from '../telemetry/log.ts'
+import { appsList, takeBack } from './apps.ts'
 import { authorize } from './authorize.ts'
 import type { createClientKeys } from './client-keys.ts'
 import { consentForm, decideConsent } from './consent.ts'
@@ -21,6 +22,7 @@ import { signIn, signInForm } from './login.ts'
 import { signOut, signOutForm } from './logout.ts'
 import { metadataEndpoints } from './metadata.ts'
 import { type Parameters, parseParameters } from './parameters.ts'
+import { changePassword, passwordForm } from './password.ts'
 import { refusePlainHttp } from './plain-http.ts'
 import { pushRequest } from './pushed-request.ts'
 import { rawForm } from './raw-form.ts'
@@ -115,6 +117,8 @@ const endpointTable = (room: Room): readonly Endpoint[] => {
       repeatable: SCOPE,
     },
     { path: logout, get: signOutForm(room), post: signOut(room), renders: 'page' },
+    { path: at('apps'), get: appsList(room), post: takeBack(room), renders: 'page' },
+    { path: at('password'), get: passwordForm(room), post: changePassword(room), renders: 'page' },
     {
       path: at('token'),
       post: issueToken(room),

@@ -1,7 +1,6 @@
 import type Koa from 'koa'
 
 import { consentPage } from '../pages/consent.ts'
-import type { Consent } from '../store/consents.ts'
 import { answerWithError } from './authorization-response.ts'
 import { answerPage, callerOf, type Handler } from './endpoint.ts'
 import { accessDenied, invalidRequest } from './errors.ts'
@@ -11,6 +10,7 @@ import { grantableScope, mustSignIn, proceed } from './next-step.ts'
 import type { Parameters } from './parameters.ts'
 import { type Resumed, resume } from './pending-request.ts'
 import { redirectHost } from './redirect-uri.ts'
+import { findRemembered, toRemember } from './remembered-consent.ts'
 import { endpointPath, type Room } from './room.ts'
 import { scopeBoxes, tickedScope } from './scope-boxes.ts'
 import { currentPerson, type Person } from './session.ts'
@@ -71,30 +71,15 @@ const allow = async (
   if (scope.length === 0 && pending.scope.length > 0) {
     return showForm(ctx, resumed, person, room, 'Tick at least one, or deny.')
   }
-  const remembered = await rememberedWith(resumed, person, scope, room)
+  const { account } = person
+  const former = await findRemembered(client, account, room)
+  const decided = { asked: pending.scope, allowed: scope }
+  const remembered = toRemember(decided, client, account, former, room)
+  const writes = [room.stores.consents.write(remembered)]
+  await giveCode(ctx, resumed, person, { scope, writes }, room)
   const { client_id } = client
-  const { sub } = person.account
-  await giveCode(
-    ctx,
-    resumed,
-    person,
-    { scope, writes: [room.stores.consents.write(remembered)] },
-    room,
-  )
+  const { sub } = account
   room.log.audit('consent.given', { client_id, sub, scope, ...callerOf(ctx, room) })
-}
-
-/** What was allowed before stays remembered, unless it was asked for again and left out this time. */
-const rememberedWith = async (
-  { pending, client: { client_id } }: Resumed,
-  { account: { sub } }: Person,
-  scope: readonly string[],
-  { stores, config, clock }: Room,
-): Promise<Consent> => {
-  const former = await stores.consents.find(client_id, sub)
-  const kept = (former?.scope ?? []).filter((name) => !pending.scope.includes(name))
-  const at = clock()
-  return { client_id, sub, scope: [...kept, ...scope], at, expires: at + config.tokens.grant }
 }
 
 const showForm = async (
@@ -106,7 +91,7 @@ const showForm = async (
 ): Promise<void> => {
   const { pending, client, sealed } = resumed
   const { account } = person
-  const former = await room.stores.consents.find(client.client_id, account.sub)
+  const former = await findRemembered(client, account, room)
   const ticked = problem === undefined
   ctx.status = ticked ? 200 : 400
   const page = consentPage({
@@ -115,7 +100,8 @@ const showForm = async (
     client: { ...shownClient(client), redirectHost: redirectHost(pending.redirect_uri) },
     person: { name: account.name ?? account.username, username: account.username },
     signOut: `${endpointPath(room.config, 'login')}?request=${sealed}&prompt=login`,
-    scopes: scopeBoxes(pending, account, { former: former?.scope ?? [], ticked }, room),
+    scopes: scopeBoxes(pending, account, { former, ticked }, room),
+    ...(former?.gained && { gained: former.gained }),
     ...(problem !== undefined && { problem }),
   })
   answerPage(ctx, 'client', page)

@@ -11,6 +11,7 @@ import { bindForm, checkBinding, type FormBinding } from './form-binding.ts'
 import { DEVICE_CODE } from './grants/device-code.ts'
 import { lifetimesOf } from './lifetimes.ts'
 import type { Parameters } from './parameters.ts'
+import { findRemembered } from './remembered-consent.ts'
 import { endpointPath, type Room } from './room.ts'
 import { scopeBoxes, tickedScope } from './scope-boxes.ts'
 import type { Person } from './session.ts'
@@ -156,8 +157,8 @@ const showForm = async (
   problem?: string,
 ): Promise<void> => {
   const { account } = person
-  const { config, stores, clock } = room
-  const former = await stores.consents.find(client.client_id, account.sub)
+  const { config, clock } = room
+  const former = await findRemembered(client, account, room)
   const ticked = problem === undefined
   ctx.status = ticked ? 200 : 400
   const page = deviceConsentPage({
@@ -172,7 +173,7 @@ const showForm = async (
     },
     person: { name: account.name ?? account.username, username: account.username },
     signOut: signInPath(ctx, 'device', `?user_code=${pending.user_code}`, room, true),
-    scopes: scopeBoxes(code, account, { former: former?.scope ?? [], ticked }, room),
+    scopes: scopeBoxes(code, account, { former, ticked }, room),
     ...(problem !== undefined && { problem }),
   })
   answerPage(ctx, 'self', page)

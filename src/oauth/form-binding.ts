@@ -6,7 +6,7 @@ import type { Room } from './room.ts'
 
 /** What a form may be posted for: in this browser, and no other request or person than it was shown for. */
 export type FormBinding = readonly [
-  form: 'login' | 'consent' | 'logout' | 'user-code' | 'device',
+  form: 'login' | 'consent' | 'logout' | 'user-code' | 'device' | 'apps' | 'password',
   browser: string,
   ...string[],
 ]

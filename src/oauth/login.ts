@@ -1,15 +1,13 @@
 import type Koa from 'koa'
 
 import { signInPage } from '../pages/sign-in.ts'
-import type { Account } from '../store/accounts.ts'
 import { answerPage, callerOf, type Handler } from './endpoint.ts'
 import { OAuthError } from './errors.ts'
 import { bindForm, checkBinding, type FormBinding, refuseCrossSite } from './form-binding.ts'
 import { type Occasion, readOccasion } from './occasion.ts'
-import type { Parameters } from './parameters.ts'
+import { provenAccount } from './proven-account.ts'
 import { endpointPath, type Room } from './room.ts'
 import { currentPerson, startSession } from './session.ts'
-import { groupOf, networkOf } from './throttle.ts'
 
 /** GET: the sign-in form; who is signed in already goes on, unless they come to change that (`prompt=login`). */
 export const signInForm =
@@ -19,7 +17,7 @@ export const signInForm =
     const person = await currentPerson(ctx, room)
     const stays = person && !occasion.mustSignIn(person)
     if (stays && parameters.get('prompt') !== 'login') return occasion.goOn(person, false)
-    showForm(ctx, occasion, { username: occasion.login_hint }, room)
+    await showForm(ctx, occasion, { username: occasion.login_hint }, room)
   }
 
 /** POST: `username` and `password`. What is wrong shows the form again: 401, and 429 when it was wrong too often. */
@@ -31,44 +29,21 @@ export const signIn =
     checkBinding(parameters, bindingOf(occasion), room)
     const username = parameters.get('username') ?? ''
     try {
-      const account = await provenAccount(ctx, username, parameters, room)
-      if (!account) return showForm(ctx, occasion, { username, status: 401, problem: WRONG }, room)
+      const password = parameters.get('password') ?? ''
+      const account = await provenAccount(ctx, { username, password }, room)
+      if (!account)
+        return await showForm(ctx, occasion, { username, status: 401, problem: WRONG }, room)
       const person = await startSession(ctx, account, room)
       room.log.audit('session.started', { sub: account.sub, ...callerOf(ctx, room) })
       await occasion.goOn(person, true)
     } catch (error) {
       if (!(error instanceof OAuthError && error.status === 429)) throw error
       ctx.set(error.headers)
-      showForm(ctx, occasion, { username, status: 429, problem: TOO_OFTEN }, room)
+      await showForm(ctx, occasion, { username, status: 429, problem: TOO_OFTEN }, room)
     }
   }
 
-/** An unknown name and a wrong password take as long and leave the same trace. */
-const provenAccount = async (
-  ctx: Koa.Context,
-  username: string,
-  parameters: Parameters,
-  room: Room,
-): Promise<Account | undefined> => {
-  const caller = callerOf(ctx, room)
-  const { passwords } = room.throttles
-  // A name that exists must not stand out among those that do not.
-  const who = groupOf(username)
-  await passwords.check(who, caller.remote)
-  const account = await room.stores.accounts.find(username)
-  const password = parameters.get('password') ?? ''
-  const proven = await room.stores.passwords.verify(account, password, networkOf(caller.remote))
-  await passwords.check(who, caller.remote)
-  // The configuration may have been read anew while the password was checked.
-  const now = await room.stores.accounts.find(username)
-  if (account && proven && now?.password === account.password) return now
-  // Only a name that exists is logged: people type passwords into the wrong field.
-  room.log.audit('login.failed', { ...(account && { sub: account.sub }), ...caller })
-  await passwords.failed(who, caller.remote)
-  return undefined
-}
-
-const showForm = (
+const showForm = async (
   ctx: Koa.Context,
   occasion: Occasion,
   shown: {
@@ -77,7 +52,7 @@ const showForm = (
     readonly problem?: string
   },
   room: Room,
-): void => {
+): Promise<void> => {
   const { status = 200, problem, username } = shown
   ctx.status = status
   const page = signInPage({
@@ -86,14 +61,18 @@ const showForm = (
     ...occasion.shown,
     ...(username !== undefined && { username }),
     ...(problem !== undefined && { problem }),
-    ...hintOf(room),
+    ...(await hintOf(room)),
   })
   answerPage(ctx, 'client', page)
 }
 
 /** Only the demo has passwords that can be read, and nobody to ask for them. */
-const hintOf = ({ config }: Room): { hint?: string } => {
-  const account = config.accounts.find(({ password }) => config.demo && !password.startsWith('$'))
+const hintOf = async ({ config, stores }: Room): Promise<{ hint?: string }> => {
+  if (!config.demo) return {}
+  const known = await Promise.all(
+    config.accounts.map(({ username }) => stores.accounts.find(username)),
+  )
+  const account = known.find((one) => one && !one.password.startsWith('$'))
   return account
     ? { hint: `Demo: sign in as ${account.username}, password ${account.password}` }
     : {}

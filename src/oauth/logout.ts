@@ -3,7 +3,7 @@ import { signedOutPage } from '../pages/signed-out.ts'
 import { answerPage, callerOf, type Handler } from './endpoint.ts'
 import { bindForm, checkBinding, type FormBinding, refuseCrossSite } from './form-binding.ts'
 import { endpointPath, type Room } from './room.ts'
-import { currentPerson, endSession } from './session.ts'
+import { currentPerson, endSession, type Person } from './session.ts'
 
 /** GET: asks whether the session shall end. There is nowhere that a link could send the person afterwards. */
 export const signOutForm =
@@ -14,24 +14,35 @@ export const signOutForm =
     const { account } = person
     const page = signOutPage({
       action: endpointPath(room.config, 'logout'),
-      hidden: { csrf: bindForm(bindingOf(room.cookies.session.read(ctx.req)), room) },
+      hidden: { csrf: bindForm(bindingOf(person), room) },
       person: { name: account.name ?? account.username, username: account.username },
+      apps: endpointPath(room.config, 'apps'),
     })
     answerPage(ctx, 'self', page)
   }
 
-/** POST: ends the session, here and in the store. What applications were given stays theirs. */
+/**
+ * POST: ends the session, here and in the store; with `where` = `everywhere` all those of the person. What applications were
+ * given stays theirs.
+ */
 export const signOut =
   (room: Room): Handler =>
   async (ctx, parameters) => {
     refuseCrossSite(ctx.req, room)
     const person = await currentPerson(ctx, room)
+    const everywhere = parameters.get('where') === 'everywhere'
     if (person) {
-      checkBinding(parameters, bindingOf(room.cookies.session.read(ctx.req)), room)
+      checkBinding(parameters, bindingOf(person), room)
       await endSession(ctx, room)
-      room.log.audit('session.ended', { sub: person.account.sub, ...callerOf(ctx, room) })
+      const { sub } = person.account
+      const others = everywhere ? await room.stores.sessions.endAllOfAccount(sub) : 0
+      room.log.audit('session.ended', {
+        sub,
+        ...(everywhere && { others }),
+        ...callerOf(ctx, room),
+      })
     }
-    answerPage(ctx, 'self', signedOutPage())
+    answerPage(ctx, 'self', signedOutPage({ everywhere: everywhere && person !== undefined }))
   }
 
-const bindingOf = (session: string | undefined): FormBinding => ['logout', session ?? '']
+const bindingOf = ({ session }: Person): FormBinding => ['logout', session]

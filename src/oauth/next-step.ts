@@ -1,13 +1,13 @@
 import type Koa from 'koa'
 
 import type { Account } from '../store/accounts.ts'
-import type { Consent } from '../store/consents.ts'
 import { answerWithError } from './authorization-response.ts'
 import { isPublic } from './client-authentication.ts'
 import { sendOn } from './endpoint.ts'
 import { accessDenied, OAuthError } from './errors.ts'
 import { giveCode } from './give-code.ts'
 import type { PendingRequest, Resumed } from './pending-request.ts'
+import { findRemembered, type RememberedConsent } from './remembered-consent.ts'
 import { endpointPath, type Room } from './room.ts'
 import { withinScope } from './scope.ts'
 import type { Person } from './session.ts'
@@ -31,8 +31,8 @@ export const proceed = async (
   if (scope.length === 0 && pending.scope.length > 0) {
     return answerWithError(ctx, pending, NOTHING_TO_GRANT, room)
   }
-  const consent = await room.stores.consents.find(client.client_id, person.account.sub)
-  if (!isSettled(resumed, scope, consent)) {
+  const former = await findRemembered(client, person.account, room)
+  if (!isSettled(resumed, scope, former)) {
     if (!pending.prompt.none) return sendToPage(ctx, 'consent', resumed, room)
     return answerWithError(ctx, pending, CONSENT_REQUIRED, room)
   }
@@ -62,19 +62,22 @@ const sendToPage = (
 ): void => sendOn(ctx, `${endpointPath(config, page)}?request=${sealed}`)
 
 /**
- * What a person allowed once goes without saying again, for a client that the operator knows and that proves who it is.
- * Anyone can pass for a public one (RFC 8252 §8.6, RFC 6819 §5.2.3.2).
+ * What a person allowed once goes without saying again, for a client that the operator knows and that proves who it is; for
+ * one that the operator says so of, everything does. Anyone can pass for a public one (RFC 8252 §8.6, RFC 6819 §5.2.3.2).
  */
 const isSettled = (
   { pending, client }: Resumed,
   scope: readonly string[],
-  consent: Consent | undefined,
-): boolean =>
-  !pending.prompt.consent &&
-  !isPublic(client) &&
-  client.source !== 'registered' &&
-  consent !== undefined &&
-  scope.every((name) => consent.scope.includes(name))
+  former: RememberedConsent | undefined,
+): boolean => {
+  if (pending.prompt.consent || isPublic(client) || client.source === 'registered') return false
+  if (client.skipConsent) return true
+  return (
+    former !== undefined &&
+    former.gained === undefined &&
+    scope.every((name) => former.scope.includes(name))
+  )
+}
 
 const LOGIN_REQUIRED = new OAuthError('login_required', 'the person must sign in')
 const CONSENT_REQUIRED = new OAuthError('consent_required', 'the person must be asked')

@@ -61,4 +61,6 @@ const ofVisit = (ctx: Koa.Context, sealed: string, visit: Visit, room: Room): Oc
 /** After "Sign in". */
 const PURPOSES: Readonly<Record<VisitedPage, string>> = {
   device: 'to connect a device',
+  apps: 'to see which applications have access',
+  password: 'to change your password',
 }

@@ -1,6 +1,9 @@
 import type Koa from 'koa'
 
 import type { Account } from '../store/accounts.ts'
+import { digest } from '../store/secrets.ts'
+import { agentOf } from './agent.ts'
+import { callerOf } from './endpoint.ts'
 import type { Room } from './room.ts'
 
 /** Who sits at a browser, as far as it has proved. */
@@ -8,39 +11,46 @@ export type Person = {
   readonly account: Account
   /** When they last gave their password, seconds since the epoch. */
   readonly auth_time: number
+  /** The `id` of the session. */
+  readonly session: string
 }
 
-type Sessions = Pick<Room, 'stores' | 'cookies' | 'clock' | 'log'>
+type Sessions = Pick<Room, 'stores' | 'cookies' | 'clock' | 'log' | 'peer'>
 
-/** The person of the session cookie; undefined without a live session, or when the account is gone. */
+/** The person of the session cookie; undefined without a live session, or when the account is gone or disabled. */
 export const currentPerson = async (
   ctx: Koa.Context,
-  { stores, cookies }: Sessions,
+  { stores, cookies }: Pick<Room, 'stores' | 'cookies'>,
 ): Promise<Person | undefined> => {
   const value = cookies.session.read(ctx.req)
   const session = value === undefined ? undefined : await stores.sessions.find(value)
   if (!session) return undefined
   const account = await stores.accounts.findBySub(session.sub)
-  return account && { account, auth_time: session.auth_time }
+  if (!account) return undefined
+  return { account, auth_time: session.auth_time, session: session.id }
 }
 
 /** A new session under a new value; whatever session the browser came with is over (no fixation). */
 export const startSession = async (
   ctx: Koa.Context,
   account: Account,
-  { stores, cookies, clock }: Sessions,
+  room: Sessions,
 ): Promise<Person> => {
+  const { stores, cookies, clock } = room
   const auth_time = clock()
-  const value = await stores.sessions.start({ sub: account.sub, auth_time })
+  const value = await stores.sessions.start({
+    ...{ sub: account.sub, auth_time },
+    ...{ remote: callerOf(ctx, room).remote, agent: agentOf(ctx.get('User-Agent')) },
+  })
   const former = cookies.session.read(ctx.req)
   if (former !== undefined) await stores.sessions.end(former)
   cookies.session.write(ctx.res, value)
-  return { account, auth_time }
+  return { account, auth_time, session: digest(value) }
 }
 
 export const endSession = async (
   ctx: Koa.Context,
-  { stores, cookies }: Sessions,
+  { stores, cookies }: Pick<Room, 'stores' | 'cookies'>,
 ): Promise<void> => {
   const value = cookies.session.read(ctx.req)
   if (value !== undefined) await stores.sessions.end(value)

@@ -1,9 +1,9 @@
 import type { Client } from '../store/clients.ts'
 
-/** What a consent page says of who asks. `since`: only of one that nobody vouched for. */
-export const shownClient = (
-  client: Client,
-): { readonly name: string; readonly uri?: string; readonly since?: string } => ({
+/** What pages say of a client. `since`: only of one that nobody vouched for. */
+export type ShownClient = { readonly name: string; readonly uri?: string; readonly since?: string }
+
+export const shownClient = (client: Client): ShownClient => ({
   name: client.client_name ?? client.client_id,
   ...(client.client_uri !== undefined && { uri: client.client_uri }),
   ...(client.source === 'registered' && { since: `registered ${dayOf(client.created)}` }),

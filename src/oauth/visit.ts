@@ -15,7 +15,7 @@ export type Visit = Begun & {
 }
 
 /** Our pages that people sign in for, by the name of their endpoint. */
-export type VisitedPage = 'device'
+export type VisitedPage = 'device' | 'apps' | 'password'
 
 type Visiting = Pick<Room, 'stores' | 'cookies' | 'clock' | 'config'>
 

@@ -9,8 +9,8 @@ export type ConsentScope = {
   /** What it lets the application do, in the operator's words. */
   readonly words: string
   readonly checked: boolean
-  /** Allowed at an earlier time. */
-  readonly already: boolean
+  /** `reworded`: allowed when it had other words. Left out where the person has never allowed the application anything. */
+  readonly history?: 'new' | 'allowed' | 'reworded'
   /** False: this person may not grant it; shown, but disabled. */
   readonly offered: boolean
 }
@@ -34,6 +34,8 @@ export const consentPage = (p: {
   /** Where to sign in as someone else. */
   readonly signOut?: string
   readonly scopes: readonly ConsentScope[]
+  /** What the application may do since the person last allowed it. */
+  readonly gained?: 'redirect_uris' | 'scope'
   readonly problem?: string
 }): string =>
   page({
@@ -41,6 +43,7 @@ export const consentPage = (p: {
     main: html`${personRow(p.person, p.signOut)}
 <h1><bdi>${displayed(p.client.name, 60)}</bdi> asks for access</h1>
 ${clientFacts(p.client)}
+${p.gained !== undefined && html`<p class="caution">${GAINED[p.gained]}</p>`}
 ${problemNote(p.problem)}
 ${decisionForm('If you allow it, it can', p)}`,
   })
@@ -57,18 +60,42 @@ export const decisionForm = (
   html`<form method="post" action="${p.action}">
 ${NO_DEFAULT}
 ${hiddenFields(p.hidden)}
-<fieldset aria-describedby="partial">
-<legend>${legend}</legend>
-<ul role="list" class="scopes">
-${p.scopes.map(scopeRow)}
-</ul>
-</fieldset>
+${
+  asksForMore(p.scopes)
+    ? [
+        scopeList(`${legend} also`, p.scopes.filter(isAsked)),
+        scopeList(
+          'What you allowed before',
+          p.scopes.filter((scope) => !isAsked(scope)),
+        ),
+      ]
+    : scopeList(legend, p.scopes)
+}
 <p class="soft small" id="partial">Untick what it should not do: it gets only what stays ticked.</p>
 <div class="choice">
 <button class="button" type="submit" name="decision" value="deny">Deny</button>
 <button class="button primary" type="submit" name="decision" value="allow">Allow</button>
 </div>
 </form>`
+
+const scopeList = (legend: string, scopes: readonly ConsentScope[]): Html =>
+  html`<fieldset aria-describedby="partial">
+<legend>${legend}</legend>
+<ul role="list" class="scopes">
+${scopes.map(scopeRow)}
+</ul>
+</fieldset>`
+
+const isAsked = ({ history }: ConsentScope): boolean => history !== 'allowed'
+
+/** Some of it was allowed before, and some was not. */
+const asksForMore = (scopes: readonly ConsentScope[]): boolean =>
+  scopes.some(isAsked) && !scopes.every(isAsked)
+
+const GAINED = {
+  redirect_uris: html`<b>Its answers may go to other addresses</b> than when you last allowed it. So you are asked again.`,
+  scope: html`<b>It may ask for more</b> than when you last allowed it. So you are asked again.`,
+}
 
 // Enter in a form presses its first submit button that works. This one works and does nothing, there being no dialog to
 // close: Enter on a checkbox decides nothing, a person must reach for Allow or for Deny. (A disabled one would not do:
@@ -100,8 +127,14 @@ const scopeRow = (scope: ConsentScope): Html =>
   scope.offered
     ? html`<li><label class="scope"><input type="checkbox" name="scope" value="${scope.name}"${scope.checked && html` checked`}>
 <span><b>${displayed(scope.words, 200)}</b><code>${displayed(scope.name)}</code>${
-        scope.already && html` <span class="tag">Allowed before</span>`
+        scope.history !== undefined && HISTORIES[scope.history]
       }</span></label></li>`
     : html`<li><label class="scope off"><input type="checkbox" disabled>
 <span><b>${displayed(scope.words, 200)}</b><code>${displayed(scope.name)}</code>
 <span class="why">Not yours to give: your account does not have it.</span></span></label></li>`
+
+const HISTORIES = {
+  new: html``,
+  allowed: html` <span class="tag">Allowed before</span>`,
+  reworded: html` <span class="tag">Its meaning has changed</span>`,
+}

@@ -13,6 +13,8 @@ export type DemoView = {
   readonly secrets: readonly ShownSecret[]
   /** Where to post to begin again. */
   readonly restart: string
+  /** The page on which a person sees what they allowed. */
+  readonly apps: string
   /** Where to post for all remaining steps; `stays`: the answer is this page again, not the sign-in. */
   readonly rest?: { readonly action: string; readonly stays: boolean }
   readonly script: string
@@ -53,7 +55,7 @@ ${contents(view)}
 <ol role="list" class="steps">
 ${view.steps.map((step) => stepSection(step, view.secrets))}
 </ol>
-${view.done === view.steps.length && finale(view.restart)}
+${view.done === view.steps.length && finale(view)}
 </main>
 </div>
 </div>
@@ -137,8 +139,12 @@ const postButton = (
 ): Html =>
   html`<form method="post" action="${button.action}"${button.stays && html` data-step="${step}"`}><button class="${look}" type="submit">${button.label}</button></form>`
 
-const finale = (restart: string): Html => html`<section class="finale" aria-labelledby="finale">
+const finale = ({
+  restart,
+  apps,
+}: DemoView): Html => html`<section class="finale" aria-labelledby="finale">
 <h2 id="finale">That was the whole flow</h2>
 <p>The same nine steps work for any application: change the client, the routes and the scopes in the configuration file.</p>
 ${postButton({ action: restart, label: 'Walk again', stays: true }, 0, 'button')}
+<p><a class="button" href="${apps}">See what you allowed</a></p>
 </section>`

@@ -3,13 +3,13 @@ import { hiddenFields } from './form.ts'
 import { html } from './html.ts'
 import { page } from './page.ts'
 
-/** Asks before the session ends: posts the hidden fields to `action`. */
+/** Asks before the session ends: posts `where` = `here` or `everywhere`, and the hidden fields, to `action`. */
 export const signOutPage = (p: {
   readonly action: string
   readonly hidden: Readonly<Record<string, string>>
   readonly person: { readonly name: string; readonly username: string }
-  /** Where to go instead. */
-  readonly cancel?: string
+  /** Where applications are taken their access, which signing out does not. */
+  readonly apps?: string
 }): string =>
   page({
     title: 'Sign out?',
@@ -19,8 +19,12 @@ export const signOutPage = (p: {
 <form method="post" action="${p.action}">
 ${hiddenFields(p.hidden)}
 <div class="links">
-<button class="button primary" type="submit">Sign out</button>
-${p.cancel !== undefined && html`<a class="button" href="${p.cancel}">Stay signed in</a>`}
+<button class="button primary" type="submit" name="where" value="here">Sign out here</button>
+<button class="button" type="submit" name="where" value="everywhere">Sign out everywhere</button>
 </div>
-</form>`,
+</form>
+${
+  p.apps !== undefined &&
+  html`<p class="soft small">Applications keep the access that you gave them. <a href="${p.apps}">See which have it</a></p>`
+}`,
   })

@@ -64,8 +64,7 @@ cursor:pointer;min-height:3rem}
 .scope input{width:1.375rem;height:1.375rem;margin:.125rem 0 0;accent-color:var(--accent)}
 .scope b{display:block;font-size:1.0625rem;font-weight:600;line-height:1.4}
 .scope code{color:var(--soft)}
-.scope .tag{display:inline-block;margin:.125rem 0;padding:0 .5rem;border-radius:99px;background:var(--tint);
-color:var(--accent);font-size:.8125rem;font-weight:600}
+.scope .tag{margin:.125rem 0}
 .scope.off{cursor:default}
 .scope.off b{color:var(--soft);font-weight:400}
 .scope .why{display:block;font-size:.875rem;color:var(--soft)}
@@ -74,6 +73,24 @@ color:var(--accent);font-size:.8125rem;font-weight:600}
 .remedy p{margin:.25rem 0 0}
 .trace{margin-top:1.75rem;padding-top:1rem;border-top:1px solid var(--line);font-size:.875rem;color:var(--soft)}
 .trace code{display:inline-block;color:var(--ink)}
+.facts a,.app p a,.links a:not(.button),.small a{display:inline-block;padding:.875rem 0;margin:-.875rem 0}
+.section{margin-top:2.25rem;font-size:1.125rem}
+.apps,.sessions{list-style:none;margin:1.25rem 0 0;padding:0}
+.app{padding:1rem 0 .25rem;border-top:1px solid var(--line)}
+.app h2{font-size:1.125rem}
+.app p{margin:.375rem 0 0}
+.app .caution{margin-top:.75rem}
+.app .facts{margin-top:.75rem}
+.app .facts dd{font-weight:400}
+.where{display:inline-block}
+.words{margin:.125rem 0 0;padding-left:1.25rem;list-style:disc}
+.take-back summary{width:fit-content;min-height:2.75rem;padding:.625rem 0;cursor:pointer;font-size:.9375rem;color:var(--accent)}
+.take-back form{margin:0 0 1rem;padding:.75rem 1rem 1rem;border-radius:8px;background:var(--well)}
+.take-back .button{margin-top:.75rem;border-color:var(--warn);color:var(--warn)}
+.sessions{margin-top:.625rem;border-top:1px solid var(--line)}
+.sessions li{padding:.625rem 0;border-bottom:1px solid var(--line)}
+.sessions li>.soft{display:block}
+.tag{display:inline-block;padding:0 .5rem;border-radius:99px;background:var(--tint);color:var(--accent);font-size:.8125rem;font-weight:600}
 .links{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1.75rem}
 @media(min-width:34rem){body{padding:2rem 1rem}.panel{border-radius:14px;
 box-shadow:0 1px 2px rgb(0 0 0/.08),0 12px 40px -12px rgb(0 0 0/.22)}h1{font-size:1.75rem}}

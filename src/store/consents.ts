@@ -13,6 +13,18 @@ export type Consent = {
   readonly expires: number
   /** The term of the client and the account: over when theirs is. */
   readonly term?: string
+  /** What the person saw of the client and of each scope, as digests: when it is another, they are asked anew. */
+  readonly seen?: SeenClient
+}
+
+/** What a consent was given to. */
+export type SeenClient = {
+  /** Digests of its redirect URIs. */
+  readonly redirect_uris: readonly string[]
+  /** Scopes that it might ask for; undefined: every one. */
+  readonly scope?: string
+  /** Of each scope that was allowed, a digest of its words. */
+  readonly words: readonly (readonly [scope: string, digest: string])[]
 }
 
 export type Consents = {

@@ -2,8 +2,9 @@ import type { Clock } from '../clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { endMessage } from './ended.ts'
 import { afterlife, type EndNote } from './gone.ts'
+import { lastUsedKey } from './last-used.ts'
 import type { Secrets } from './secrets.ts'
-import type { Store, Write } from './store.ts'
+import type { Page, Store, Write } from './store.ts'
 import type { Terms } from './terms.ts'
 import type { Ended } from './tokens.ts'
 
@@ -52,6 +53,8 @@ export type Grants = {
   end(id: string, reason: string): Promise<void>
   /** When and why one ended, for as long as a token under it is remembered. */
   endOf(id: string): Promise<Pick<EndNote, 'at' | 'reason'> | undefined>
+  /** What a person gave that has not ended, in pages, oldest first. Those in it whose time is over are left out. */
+  ofAccount(sub: string, cursor?: string): Promise<{ grants: Grant[]; cursor: Page['cursor'] }>
   /** Ends every grant to a client, or those that `which` picks; resolves to how many. */
   endAllOfClient(client_id: string, reason: string, which?: Which): Promise<number>
   /** Ends every grant by a resource owner, or those that `which` picks; resolves to how many. */
@@ -73,6 +76,9 @@ type GrantDeps = {
 export const createGrants = (deps: GrantDeps): Grants => {
   const { store, clock, log, terms } = deps
 
+  const stands = ({ expires, term, client_id, sub }: Grant): boolean =>
+    expires > clock() && term === terms.of(client_id, sub)
+
   const endAll = async (index: string, ended: Ended, which: Which | undefined) => {
     let cursor: string | undefined
     let count = 0
@@ -80,12 +86,12 @@ export const createGrants = (deps: GrantDeps): Grants => {
       const page = await store.list(index, { limit: 500, ...(cursor && { cursor }) })
       const grants = page.rows.map(({ value }): Grant => JSON.parse(value))
       const chosen = which === undefined ? grants : grants.filter(which)
-      const deletes = chosen.map(({ id }): Write => ({ op: 'delete', key: grantKey(id) }))
+      const deletes = chosen.flatMap(({ id }) => removal(id))
       // With the rows gone in the same step: a re-read that a message causes must not find them. One message tells of
       // all; of some it would end the others' cached tokens, too.
       const told = which === undefined ? [ended] : chosen.map(({ id }) => ({ grant_id: id }))
       if (told.length > 0) await store.batch(deletes, told.map(endMessage))
-      count += deletes.length
+      count += chosen.length
       cursor = page.cursor
     } while (cursor !== undefined)
     return count
@@ -115,11 +121,15 @@ export const createGrants = (deps: GrantDeps): Grants => {
     async find(id) {
       const row = await store.get(grantKey(id))
       const grant: Grant | undefined = row === undefined ? undefined : JSON.parse(row)
-      if (grant === undefined || grant.expires <= clock()) return undefined
-      return grant.term === terms.of(grant.client_id, grant.sub) ? grant : undefined
+      return grant && stands(grant) ? grant : undefined
+    },
+    async ofAccount(sub, cursor) {
+      const page = await store.list(ofAccount(sub), { limit: 500, ...(cursor && { cursor }) })
+      const grants = page.rows.map(({ value }): Grant => JSON.parse(value)).filter(stands)
+      return { grants, cursor: page.cursor }
     },
     async end(id, reason) {
-      const writes: readonly Write[] = [{ op: 'delete', key: grantKey(id) }, note(id, reason)]
+      const writes = [...removal(id), note(id, reason)]
       await store.batch(writes, [endMessage({ grant_id: id })])
       log.audit('grant.ended', { grant_id: id, reason })
     },
@@ -128,19 +138,25 @@ export const createGrants = (deps: GrantDeps): Grants => {
       return row === undefined ? undefined : JSON.parse(row)
     },
     async endAllOfClient(client_id, reason, which) {
-      const count = await endAll(`grants:client:${client_id}`, { client_id }, which)
+      const count = await endAll(ofClient(client_id), { client_id }, which)
       log.audit('client.grants_ended', { client_id, reason, count })
       return count
     },
     async endAllOfAccount(sub, reason, which) {
-      const count = await endAll(`grants:account:${sub}`, { sub }, which)
+      const count = await endAll(ofAccount(sub), { sub }, which)
       log.audit('account.grants_ended', { sub, reason, count })
       return count
     },
   }
 }
 
+/** With what is known of its use. */
+const removal = (id: string): readonly Write[] =>
+  [grantKey(id), lastUsedKey(id)].map((key) => ({ op: 'delete', key }))
+
 export const grantKey = (id: string): string => `grant:${id}`
+const ofAccount = (sub: string): string => `grants:account:${sub}`
+const ofClient = (client_id: string): string => `grants:client:${client_id}`
 const endKey = (id: string): string => `grant-end:${id}`
 
 /** What is written of a grant, until `until` (seconds). The text is what a swap compares. */
@@ -151,8 +167,8 @@ export const grantRow = (grant: Grant, until: number) => ({
   // A client's own grant is nobody's: no account is named so.
   indexes:
     grant.sub === `client:${grant.client_id}`
-      ? [`grants:client:${grant.client_id}`]
-      : [`grants:client:${grant.client_id}`, `grants:account:${grant.sub}`],
+      ? [ofClient(grant.client_id)]
+      : [ofClient(grant.client_id), ofAccount(grant.sub)],
 })
 
 /** A row outlives the last token that can still be made or used under it, never the grant. Seconds. */

@@ -3,7 +3,12 @@ import { StoreUnavailable } from './store.ts'
 import type { FileTerms } from './terms.ts'
 
 /** What the store knows of names: whose term it is, and who was put out of action. */
-type Names = { readonly terms: FileTerms; readonly standings: Standings }
+type Names = {
+  readonly terms: FileTerms
+  /** Without what was ended by disabling, and by passwords of people's own. */
+  readonly fileTerms: FileTerms
+  readonly standings: Standings
+}
 
 /** The same of a store that may not answer yet: until it has, whoever asks is told StoreUnavailable. */
 export type LateNames = Names & {
@@ -23,15 +28,8 @@ export const createLateNames = (): LateNames => {
     begin(read) {
       names = read
     },
-    terms: {
-      of: (client_id, sub) => begun().terms.of(client_id, sub),
-      ofAccount: (sub) => begun().terms.ofAccount(sub),
-      names: (named) => begun().terms.names(named),
-      // Whoever reads them takes on the configuration of that moment, and looks once more.
-      replace: (config) => names?.terms.replace(config) ?? [],
-      look: async (over) => names?.terms.look(over),
-      keep: async (over) => begun().terms.keep(over),
-    },
+    terms: lateTerms(begun, () => names, 'terms'),
+    fileTerms: lateTerms(begun, () => names, 'fileTerms'),
     standings: {
       disabled: (named) => begun().standings.disabled(named),
       known: (named) => names?.standings.known(named),
@@ -40,7 +38,22 @@ export const createLateNames = (): LateNames => {
       enable: async (named) => begun().standings.enable(named),
       renew: async (named, until) => begun().standings.renew(named, until),
       keep: async (named) => begun().standings.keep(named),
+      renewal: async (named, until) => begun().standings.renewal(named, until),
       close: () => names?.standings.close(),
     },
   }
 }
+
+const lateTerms = (
+  begun: () => Names,
+  names: () => Names | undefined,
+  which: 'terms' | 'fileTerms',
+): FileTerms => ({
+  of: (client_id, sub) => begun()[which].of(client_id, sub),
+  ofAccount: (sub) => begun()[which].ofAccount(sub),
+  names: (named) => begun()[which].names(named),
+  // Whoever reads them takes on the configuration of that moment, and looks once more.
+  replace: (config) => names()?.[which].replace(config) ?? [],
+  look: async (over) => names()?.[which].look(over),
+  keep: async (over) => begun()[which].keep(over),
+})

@@ -36,9 +36,9 @@ export const createLives = (deps: LivesDeps): Lives => ({
     if (deps.clock() < token.exp && isGone(await deps.read(token.id))) return ENDED
     if ((await deps.clients.find(token.client_id)) === undefined) return ENDED
     if (token.sub === `client:${token.client_id}`) return Number.POSITIVE_INFINITY
-    if ((await deps.accounts.findBySub(token.sub)) === undefined) return ENDED
+    const account = await deps.accounts.findBySub(token.sub)
     const grant = await deps.grants.find(token.grant_id)
-    if (grant === undefined) return ENDED
+    if (account === undefined || grant === undefined) return ENDED
     const { expires, refresh } = grant
     return Math.max(token.exp, Math.min(expires, refresh?.expires ?? expires))
   },

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
+import { type AccountRegistry, createAccountRegistry } from './account-registry.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
 import { type Assertions, createAssertions } from './assertions.ts'
 import { type AuditTrail, createAuditTrail } from './audit-trail.ts'
@@ -11,9 +12,10 @@ import { type Clients, createClients } from './clients.ts'
 import { type Codes, createCodes } from './codes.ts'
 import { type Consent, type Consents, createConsents } from './consents.ts'
 import { createDeviceCodes, type DeviceCodes } from './device-codes.ts'
-import { endFormer } from './former.ts'
+import { endFormer, endOver } from './former.ts'
 import { createGrants, type Grant, type Grants } from './grants.ts'
 import { keptSecret } from './kept-secret.ts'
+import { createLastUsed, type LastUsed } from './last-used.ts'
 import { createLateNames, type LateNames } from './late-names.ts'
 import { createLives, type Lives } from './lives.ts'
 import { openStore } from './open-store.ts'
@@ -43,13 +45,14 @@ export type Stores = {
   readonly assertions: Assertions
   readonly clients: Clients & ClientRegistry
   readonly registrationTokens: RegistrationTokens
-  readonly accounts: Accounts
+  readonly accounts: Accounts & AccountRegistry
   readonly sessions: Sessions
   readonly consents: Consents
   readonly passwords: Passwords
   readonly audit: AuditTrail
   /** About how many rows the store has, as of the last half minute. */
   rows(): number
+  readonly lastUsed: LastUsed
   /**
    * Takes on a configuration that was read anew (not its `store`). What it no longer names, or names with another
    * password, ends: for this process before this returns, in the store when the promise resolves, or once the store
@@ -74,7 +77,7 @@ export const openStores = async (
   const store = deps.store ?? (await openStore(config.store, deps))
   const secrets = createSecrets(secretsOf(config))
   const names = createLateNames()
-  const { terms, standings } = names
+  const { terms, fileTerms, standings } = names
   let closed = false
   const tokenLife = () => longestTokenLife(config)
   const policy = () => config.registrationPolicy
@@ -82,14 +85,18 @@ export const openStores = async (
     ...{ store, clock, standings, policy },
     settings: config.clients,
   })
-  const accounts = createAccounts(config.accounts)
+  const accounts = createAccounts({
+    ...{ store, standings, terms: fileTerms, settings: config.accounts },
+  })
   const grants = createGrants({ store, secrets, clock, log, terms, tokenLife })
   const scopes = () => config.scopes
   const read = createTokenReader({ store, grants, clients, accounts, clock, scopes })
+  const lastUsed = createLastUsed({ store, clock, life: () => config.tokens.grant })
   const tokens = createAccessTokens({
     ...{ store, secrets, clock, log, read },
     lifetimes: () => config.tokens,
     maximum: config.limits.cachedTokens,
+    lastUsed,
   })
   const sessions = createSessions({ store, secrets, clock, terms, limits: () => config.sessions })
   const consents = createConsents({ store, clock, terms })
@@ -101,11 +108,13 @@ export const openStores = async (
     end(ended)
     tokens.forget()
   }
+  const isDisabled = (sub: string) =>
+    config.accounts.some((account) => account.sub === sub && account.disabled)
   // The terms first: once they are written, no start to come takes a former term for a standing one.
   const settle = (ended: readonly Ended[]): Promise<void> =>
     chores.finish([
       () => terms.keep(endElsewhere),
-      ...ended.flatMap((one) => endFormer(one, { terms, grants, sessions, consents })),
+      ...ended.flatMap((one) => endFormer(one, { terms, isDisabled, grants, sessions, consents })),
     ])
   const unsubscribe = store.subscribe((message) => {
     if (message === NARROWED) tokens.forget()
@@ -123,6 +132,7 @@ export const openStores = async (
     },
   })
 
+  const grantLife = () => longestGrantLife(config)
   const endAllOfClient = (client_id: string, reason: string, which: 'all' | 'over') => {
     const isOver = (given: Grant | Consent) =>
       which === 'all' || given.term !== terms.of(given.client_id, given.sub)
@@ -131,16 +141,22 @@ export const openStores = async (
       () => consents.removeAllOfClient(client_id, isOver),
     ])
   }
-  const registry = createClientRegistry({
+  const clientRegistry = createClientRegistry({
     ...{ store, secrets, clock, log, standings, clients, policy },
     endAll: endAllOfClient,
-    lives: () => ({ ...config.registrationPolicy, grant: longestGrantLife(config) }),
+    lives: () => ({ ...config.registrationPolicy, grant: grantLife() }),
+  })
+  const accountRegistry = createAccountRegistry({
+    ...{ store, secrets, clock, log, standings, accounts, terms: fileTerms, grantLife },
+    endAll: (sub, reason) =>
+      chores.finish(endOver(sub, reason, { terms, grants, sessions, consents })),
   })
 
   return {
-    ...{ store, secrets, tokens, grants, accounts, sessions, consents, audit },
-    clients: { ...clients, ...registry },
     rows: chores.rows,
+    ...{ store, secrets, tokens, grants, sessions, consents, audit, lastUsed },
+    clients: { ...clients, ...clientRegistry },
+    accounts: { ...accounts, ...accountRegistry },
     assertions: createAssertions({ store }),
     registrationTokens: createRegistrationTokens({ store, secrets, clock, log }),
     pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
@@ -167,6 +183,7 @@ export const openStores = async (
       unsubscribe()
       standings.close()
       await chores.stop()
+      await lastUsed.close()
       tokens.close()
       await audit.close()
       await store.close()
@@ -185,9 +202,9 @@ const readNames = async (deps: {
   readonly stopped: () => boolean
 }): Promise<void> => {
   const attempt = async (): Promise<void> => {
-    const terms = await openTerms(deps)
+    const fileTerms = await openTerms(deps)
     const standings = await openStandings(deps)
-    deps.begin({ terms: withEpochs(terms, standings), standings })
+    deps.begin({ terms: withEpochs(fileTerms, standings), fileTerms, standings })
   }
   const insist = async (): Promise<void> => {
     while (!deps.stopped()) {

@@ -1,5 +1,4 @@
 import { argon2, timingSafeEqual } from 'node:crypto'
-import type { Account } from './accounts.ts'
 import { createFairQueue } from './fair-queue.ts'
 import { equal, randomSalt } from './secrets.ts'
 
@@ -9,8 +8,12 @@ export type Passwords = {
    * networks take turns, so that a flood from one does not keep the others waiting.
    * Rejects with PasswordsBusy when too many wait already.
    */
-  verify(account: Account | undefined, password: string, from: string): Promise<boolean>
+  verify(account: Hashed | undefined, password: string, from: string): Promise<boolean>
+  /** As `hashPassword`, in the same queue. */
+  hash(password: string, from: string): Promise<string>
 }
+
+type Hashed = { readonly password: string }
 
 /** Too many passwords are being checked: 503 with Retry-After. */
 export class PasswordsBusy extends Error {
@@ -18,12 +21,13 @@ export class PasswordsBusy extends Error {
 }
 
 /** `model`: an account of the kind that most are, whose cost an unknown one is given. */
-export const createPasswords = (model: () => Account | undefined): Passwords => {
+export const createPasswords = (model: () => Hashed | undefined): Passwords => {
   const queue = createFairQueue(
     LINE,
     () => new PasswordsBusy('too many passwords are being checked'),
   )
   return {
+    hash: (password, from) => queue.run(from, () => hashPassword(password)),
     verify: (account, password, from) =>
       queue.run(from, async () => {
         const phc = parsePhc(account?.password ?? '')

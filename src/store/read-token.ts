@@ -10,7 +10,7 @@ type ReadDeps = {
   readonly store: Store
   readonly grants: Pick<Grants, 'find' | 'endOf'>
   readonly clients: Pick<Clients, 'find' | 'endOf'>
-  readonly accounts: Pick<Accounts, 'findBySub'>
+  readonly accounts: Pick<Accounts, 'findBySub' | 'endOf'>
   readonly clock: Clock
   /** The scopes that can be granted now: what was removed from the configuration opens nothing any more. */
   readonly scopes: () => ReadonlyMap<string, string>
@@ -35,7 +35,9 @@ export const createTokenReader =
     if (client === undefined) {
       return revoked(token, { what: 'client', ...deps.clients.endOf(token.client_id) })
     }
-    if (account === undefined) return revoked(token, { what: 'account' })
+    if (account === undefined) {
+      return revoked(token, { what: 'account', ...deps.accounts.endOf(token.sub) })
+    }
     if (grant === undefined) {
       return revoked(token, { what: 'grant', ...(await deps.grants.endOf(token.grant_id)) })
     }

@@ -14,14 +14,22 @@ export type Session = {
   readonly expires: number
   /** The account's term: over when that is. */
   readonly term?: string
+  /** Where it was begun: the address, and in a few words the browser. */
+  readonly remote?: string
+  readonly agent?: string
 }
+
+/** One of a person's, with when it was last used, to the minute; seconds since the epoch. */
+export type LiveSession = Session & { readonly used: number }
 
 export type Sessions = {
   /** Resolves to the cookie's value. A new one at every sign-in. */
-  start(session: { sub: string; auth_time: number }): Promise<string>
+  start(session: Omit<Session, 'id' | 'expires' | 'term'>): Promise<string>
   /** Undefined: unknown, idle for too long, over, or of a term that is. Counts as use, written at most once a minute. */
   find(value: string): Promise<Session | undefined>
   end(value: string): Promise<void>
+  /** A person's, oldest first, a hundred at most. */
+  ofAccount(sub: string): Promise<readonly LiveSession[]>
   /** Signs a person out everywhere, or of those sessions that `which` picks; resolves to how many. */
   endAllOfAccount(sub: string, which?: (session: Session) => boolean): Promise<number>
 }
@@ -60,23 +68,29 @@ export const createSessions = (deps: SessionDeps): Sessions => {
   const remove = (ids: readonly string[]): Promise<boolean[]> =>
     store.deleteMany(ids.flatMap((id) => [sessionKey(id), useKey(id)]))
 
+  const stands = ({ expires, term, sub }: Session): boolean =>
+    expires > clock() && term === terms.ofAccount(sub)
+
   // One that is just being started has no row of its own yet.
-  const list = async (sub: string, cursor: string | undefined) => {
+  const list = async (sub: string, cursor: string | undefined, limit = 500) => {
     const index = `sessions:account:${sub}`
-    const page = await store.list(index, { limit: 500, ...(cursor && { cursor }) })
+    const page = await store.list(index, { limit, ...(cursor && { cursor }) })
     const ids = page.rows.map(({ key }) => key.slice(useKey('').length))
     const sessions = await keyv.getMany(ids.map(sessionKey))
-    return { found: ids.map((id, i) => ({ id, session: sessions[i] })), cursor: page.cursor }
+    const found = page.rows.map(({ value }, i) => ({
+      ...{ id: ids[i] ?? '', session: sessions[i], used: Number(value) },
+    }))
+    return { found, cursor: page.cursor }
   }
 
   return {
-    async start({ sub, auth_time }) {
+    async start(begun) {
       const value = secrets.mint('session')
       const id = digest(value)
-      const term = terms.ofAccount(sub)
+      const term = terms.ofAccount(begun.sub)
       const expires = clock() + limits().absolute
-      const session = { id, sub, auth_time, expires, ...(term !== undefined && { term }) }
-      await use(id, sub)
+      const session = { id, ...begun, expires, ...(term !== undefined && { term }) }
+      await use(id, begun.sub)
       if (!(await keyv.set(sessionKey(id), session))) throw new StoreUnavailable('no session')
       return value
     },
@@ -84,14 +98,18 @@ export const createSessions = (deps: SessionDeps): Sessions => {
       if (!secrets.minted('session', value)) return undefined
       const id = digest(value)
       const [session, used] = await Promise.all([keyv.get(sessionKey(id)), store.get(useKey(id))])
-      if (session === undefined || used === undefined || session.expires <= clock())
-        return undefined
-      if (session.term !== terms.ofAccount(session.sub)) return undefined
+      if (session === undefined || used === undefined || !stands(session)) return undefined
       if (clock() - Number(used) >= 60) await use(id, session.sub)
       return session
     },
     async end(value) {
       if (secrets.minted('session', value)) await remove([digest(value)])
+    },
+    async ofAccount(sub) {
+      const { found } = await list(sub, undefined, 100)
+      return found.flatMap(({ session, used }) =>
+        session && stands(session) ? { ...session, used } : [],
+      )
     },
     async endAllOfAccount(sub, which) {
       let cursor: string | undefined

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { endMessage } from './ended.ts'
 import type { Secrets } from './secrets.ts'
-import { FOR_EVER, MISSED, type Store, StoreUnavailable } from './store.ts'
+import { FOR_EVER, MISSED, type Store, StoreUnavailable, type Write } from './store.ts'
 import type { FileTerms } from './terms.ts'
 import type { Ended } from './tokens.ts'
 
@@ -35,9 +35,17 @@ export type Standings = {
   enable(named: Ended): Promise<boolean>
   /** Over is what was given, whoever gets the name next; so until `until` (milliseconds). */
   renew(named: Ended, until: number): Promise<void>
+  /** The same as a part of somebody else's step: what to write and to tell, and what to call when that is done. */
+  renewal(named: Ended, until: number): Promise<Renewal>
   /** Keeps what `renew` left for as long as the name is in use. */
   keep(named: Ended): Promise<void>
   close(): void
+}
+
+type Renewal = {
+  readonly write: Write
+  readonly messages: readonly string[]
+  done(): void
 }
 
 export const openStandings = async (deps: {
@@ -124,6 +132,18 @@ export const openStandings = async (deps: {
       ),
     async renew(named, until) {
       await step(named, until, () => ({ epoch: secrets.id() }), true)
+    },
+    async renewal(named, until) {
+      const key = endMessage(named)
+      const expected = await store.get(rowKey(key))
+      const known: Standing | undefined = expected === undefined ? undefined : JSON.parse(expected)
+      const standing = { ...known, epoch: secrets.id() }
+      const row = { key: rowKey(key), expected, next: JSON.stringify(standing), expires: until }
+      return {
+        write: { op: 'swap', ...row, indexes: [INDEX] },
+        messages: [MESSAGE + JSON.stringify([key, standing]), key],
+        done: () => take(key, standing),
+      }
     },
     async keep(named) {
       await step(named, FOR_EVER, (known) => known, false)

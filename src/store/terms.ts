@@ -150,13 +150,15 @@ export const openTerms = async (deps: {
 /** Undefined for a client, whose secret may be replaced without an end. Keys are spelled as messages of an end are. */
 type Passwords = ReadonlyMap<string, string | undefined>
 
-// A client that the file disables is as good as left out: what it had is over when it comes back.
+// Whom the file disables is as good as left out: what they had is over when they come back.
 const passwordsOf = ({ clients, accounts }: Named): Passwords =>
   new Map([
     ...clients.flatMap(({ client_id, disabled = false }) =>
       disabled ? [] : [[endMessage({ client_id }), undefined] as const],
     ),
-    ...accounts.map(({ sub, password }) => [endMessage({ sub }), password] as const),
+    ...accounts.flatMap(({ sub, password, disabled = false }) =>
+      disabled ? [] : [[endMessage({ sub }), password] as const],
+    ),
   ])
 
 const endedBetween = (before: Entries, after: Entries): readonly Ended[] =>

@@ -5,6 +5,7 @@ import type { Log } from '../telemetry/log.ts'
 import { endMessage, readEnd } from './ended.ts'
 import { afterlife, type EndNote, type Found, type Gone, isGone } from './gone.ts'
 import { createHandles, type Handle, namesOf } from './handles.ts'
+import type { LastUsed, NotedUse } from './last-used.ts'
 import { createListeners } from './listeners.ts'
 import { digest, type Secrets } from './secrets.ts'
 import { createSharedLists } from './shared-lists.ts'
@@ -22,6 +23,8 @@ export type AccessToken = {
   readonly aud: readonly string[]
   readonly iat: number
   readonly exp: number
+  /** Where its uses are noted, while it is in memory. Undefined for what a client got for itself, and never written. */
+  readonly use?: NotedUse | undefined
 }
 
 /** As it is written. A token that was revoked by itself says when, and stays for a while, so that it can be told why. */
@@ -77,6 +80,7 @@ type TokenDeps = {
   readonly lifetimes: () => { readonly cache: number; readonly graceWithoutStore: number }
   /** Access tokens held in memory. */
   readonly maximum: number
+  readonly lastUsed: Pick<LastUsed, 'hold' | 'release' | 'drop'>
 }
 
 /** What the composition may do besides: end things for this process alone, and forget what was cached. */
@@ -109,7 +113,10 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
   const cache = new LRUCache<string, Entry>({
     maxSize: deps.maximum,
     sizeCalculation: () => 1,
-    dispose: ({ grant, client, account }) => [grant, client, account].forEach(handles.release),
+    dispose: ({ token, grant, client, account }) => {
+      for (const handle of [grant, client, account]) handles.release(handle)
+      if (token.use !== undefined) deps.lastUsed.release(token.grant_id)
+    },
   })
   // Apart from the cache, so that a flood of unknown tokens cannot push out a good one.
   const misses = new LRUCache<string, Miss>({ max: MISSES })
@@ -168,19 +175,24 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
   }
 
   const remember = (id: string, read: AccessToken): AccessToken => {
-    const token = { ...read, scope: shareList(read.scope), aud: shareList(read.aud) }
     const from = clock()
-    const until = Math.min(token.exp, from + deps.lifetimes().cache)
+    const until = Math.min(read.exp, from + deps.lifetimes().cache)
     const known = cache.peek(id)
     if (known !== undefined && isLive(known)) {
       known.from = from
       known.until = until
       return known.token
     }
+    const { sub, client_id, grant_id } = read
+    const token = {
+      ...read,
+      ...{ scope: shareList(read.scope), aud: shareList(read.aud) },
+      use: sub === `client:${client_id}` ? undefined : deps.lastUsed.hold(grant_id),
+    }
     const [grant, client, account] = [
-      handles.hold(`grant_id ${token.grant_id}`),
-      handles.hold(`client_id ${token.client_id}`),
-      handles.hold(`sub ${token.sub}`),
+      handles.hold(`grant_id ${grant_id}`),
+      handles.hold(`client_id ${client_id}`),
+      handles.hold(`sub ${sub}`),
     ]
     misses.delete(id)
     cache.set(id, { token, grant, client, account, live: true, from, until })
@@ -198,6 +210,7 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
     const names = namesOf(ended)
     reads.disturb(names)
     names.forEach(handles.end)
+    if (ended.grant_id !== undefined) deps.lastUsed.drop(ended.grant_id)
     const entry = ended.token === undefined ? undefined : cache.peek(ended.token)
     if (entry !== undefined) entry.live = false
     listeners.tell(ended)
@@ -256,7 +269,7 @@ export const tokenKey = (id: string): string => `access-token:${id}`
 const tokenWrite = (token: StoredToken): Write => ({
   op: 'set',
   key: tokenKey(token.id),
-  value: JSON.stringify(token),
+  value: JSON.stringify({ ...token, use: undefined }),
   expires: (token.exp + afterlife(token.exp - token.iat)) * 1000,
 })
 

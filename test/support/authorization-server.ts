@@ -187,6 +187,7 @@ const DEFAULTS: Omit<Config, 'file' | 'issuer' | 'listen' | 'clients' | 'account
   },
   fetch: { privateNetworks: [] },
   audit: { keep: 0 },
+  lines: { clients: new Map(), accounts: new Map() },
   log: { level: 'info', access: true },
   drain: 5,
   scopes: new Map([

@@ -228,6 +228,7 @@ const gatewayConfig = (given: GatewayGiven): Config => {
     },
     fetch: { privateNetworks: [] },
     audit: { keep: 0 },
+    lines: { clients: new Map(), accounts: new Map() },
     log: { level: 'silent', access: false },
     drain: 1,
     scopes: new Map([['orders.read', 'See your orders']]),

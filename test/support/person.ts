@@ -158,5 +158,8 @@ export const createPerson = (
 const isElsewhere = ({ url, location }: Answer): boolean => {
   if (location === undefined) return false
   const [here, there] = [new URL(url), new URL(location)]
-  return there.origin !== here.origin || !/\/(authorize|login|consent|device)$/.test(there.pathname)
+  return (
+    there.origin !== here.origin ||
+    !/\/(authorize|login|consent|device|apps|password)$/.test(there.pathname)
+  )
 }

@@ -164,6 +164,7 @@ const BASE: Config = {
   },
   fetch: { privateNetworks: [] },
   audit: { keep: 0 },
+  lines: { clients: new Map(), accounts: new Map() },
   log: { level: 'silent', access: false },
   drain: 5,
   scopes: new Map([

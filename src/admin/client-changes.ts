@@ -1,0 +1,172 @@
+import { judgeClient } from '../config/judge-client.ts'
+import type { KnownClient } from '../store/client-registry.ts'
+import type { StoredClient } from '../store/clients.ts'
+import { digest } from '../store/secrets.ts'
+import { type Answer, json, problem } from './answer.ts'
+import { changesBetween } from './changes.ts'
+import { versionIn } from './if-match.ts'
+import type { Principal } from './principal.ts'
+import type { Room } from './room.ts'
+import { etagOf, shownClient } from './shown-client.ts'
+
+export type ClientRoom = Pick<Room, 'config' | 'stores' | 'clock'>
+
+type Body = Readonly<Record<string, unknown>>
+type Call<B> = {
+  readonly params: Readonly<Record<string, string>>
+  readonly body: B
+  readonly ifMatch: string | undefined
+  readonly principal: Principal
+}
+
+export const createClient = async (
+  body: Body,
+  principal: Principal,
+  room: ClientRoom,
+): Promise<Answer> => {
+  const { stores, config, clock } = room
+  const client_id = body.client_id ?? stores.secrets.id()
+  const secret = stores.secrets.mint('client-secret')
+  const judged = judgeClient(withSecret({ ...body, client_id }, secret), config())
+  if ('findings' in judged) return invalidClient(judged.findings)
+  const { client_secret, disabled: _, ...settings } = judged.client
+  const secrets = [client_secret ?? []].flat().map((value) => ({ digest: digest(value) }))
+  const client: StoredClient = { ...settings, source: 'operator', created: clock(), secrets }
+  if (!(await stores.clients.create(client, by(principal)))) return TAKEN
+  const known = await stores.clients.read(client.client_id)
+  if (known === undefined) return UNKNOWN
+  const shown = {
+    ...shownClient(known, undefined),
+    ...(client_secret === secret && { client_secret }),
+  }
+  return json(201, shown, {
+    ETag: etagOf(known),
+    Location: `/api/v1/clients/${encodeURIComponent(client.client_id)}`,
+  })
+}
+
+/** A confidential client, unless the body says otherwise, is given a secret of ours. */
+const withSecret = (body: Body, secret: string): Body =>
+  body.client_secret !== undefined ||
+  body.token_endpoint_auth_method === 'none' ||
+  body.token_endpoint_auth_method === 'private_key_jwt'
+    ? body
+    : { ...body, client_secret: secret }
+
+export const replaceClient = async (call: Call<Body>, room: ClientRoom): Promise<Answer> => {
+  const { stores, config } = room
+  const client_id = call.params.client_id ?? ''
+  const known = await stores.clients.read(client_id)
+  if (known === undefined) return UNKNOWN
+  if (call.body.client_secret !== undefined) return NO_SECRET_HERE
+  const isConfidential = known.client.secret_digests.length > 0
+  const body = { client_id, ...call.body }
+  if (body.client_id !== client_id) return ANOTHER_NAME
+  // The rules need to know that it has one.
+  const judged = judgeClient(isConfidential ? withSecret(body, PLACEHOLDER) : body, config())
+  if ('findings' in judged) return invalidClient(judged.findings)
+  const { client_secret: _, disabled: _disabled, ...settings } = judged.client
+  const changed = await stores.clients.change(
+    client_id,
+    versionIn(call.ifMatch),
+    ({ source, created, secrets, access_digest }) => ({
+      ...settings,
+      ...{ source, created, secrets },
+      ...(access_digest !== undefined && { access_digest }),
+    }),
+    { ...by(call.principal), ...changesBetween(settingsOf(known), settings) },
+  )
+  if (changed.outcome === 'changed') return answerWith(changed.known, room)
+  return REFUSALS[changed.outcome]
+}
+
+const settingsOf = ({ client }: KnownClient): object => {
+  const { source: _, created: _created, secret_digests: _digests, ...settings } = client
+  return settings
+}
+
+const PLACEHOLDER = 'a secret that it has already'
+
+export const deleteClient = async (
+  { params, ifMatch, principal }: Call<unknown>,
+  { stores }: ClientRoom,
+): Promise<Answer> => {
+  const client_id = params.client_id ?? ''
+  const known = await stores.clients.read(client_id)
+  if (known === undefined) return UNKNOWN
+  if (known.client.source === 'file') return OF_THE_FILE
+  const version = versionIn(ifMatch)
+  if (version !== undefined && version !== known.version) return CONFLICT
+  await stores.clients.remove(client_id, 'deleted by an operator', by(principal))
+  return { status: 204, type: 'application/json', body: '' }
+}
+
+export const rotateSecret = async (
+  { params, body, principal }: Call<{ readonly overlap: number }>,
+  { stores }: ClientRoom,
+): Promise<Answer> => {
+  const client_id = params.client_id ?? ''
+  const known = await stores.clients.read(client_id)
+  if (known === undefined) return UNKNOWN
+  if (known.client.source === 'file') return OF_THE_FILE
+  const client_secret = await stores.clients.rotateSecret(client_id, body.overlap, by(principal))
+  return client_secret === undefined ? PUBLIC : json(200, { client_id, client_secret })
+}
+
+export const disableClient = async (
+  { params, body, principal }: Call<{ readonly reason: string }>,
+  room: ClientRoom,
+): Promise<Answer> => {
+  const { clients } = room.stores
+  const client_id = params.client_id ?? ''
+  await clients.disable(client_id, body.reason, by(principal))
+  return answerWith(await clients.read(client_id), room)
+}
+
+export const enableClient = async (
+  { params, principal }: Call<unknown>,
+  room: ClientRoom,
+): Promise<Answer> => {
+  const { clients } = room.stores
+  const client_id = params.client_id ?? ''
+  const known = await clients.read(client_id)
+  if (known?.disabled?.at === 0) return DISABLED_IN_FILE
+  await clients.enable(client_id, by(principal))
+  return answerWith(await clients.read(client_id), room)
+}
+
+export const answerWith = (known: KnownClient | undefined, { config }: ClientRoom): Answer => {
+  if (known === undefined) return UNKNOWN
+  const line = config().lines.clients.get(known.client.client_id)
+  return json(200, shownClient(known, line), { ETag: etagOf(known) })
+}
+
+const by = ({ actor, remote }: Principal) => ({ actor, remote })
+
+const invalidClient = (
+  findings: readonly { readonly path: readonly (string | number)[]; readonly message: string }[],
+): Answer => {
+  const errors = findings.map(({ path, message }) => ({
+    pointer: path.map((step) => `/${step}`).join(''),
+    detail: message,
+  }))
+  const [first] = errors
+  return problem(400, 'invalid_client_metadata', `The client: ${first?.pointer} ${first?.detail}`, {
+    errors,
+  })
+}
+
+const UNKNOWN = problem(404, 'not_found', 'There is no such client')
+const TAKEN = problem(409, 'taken', 'Another client has this client_id')
+const CONFLICT = problem(412, 'conflict', 'Somebody has changed it since: read it again')
+const OF_THE_FILE = problem(
+  409,
+  'of_the_file',
+  'The configuration file declares it: change it there; here it can be disabled',
+)
+const DISABLED_IN_FILE = problem(409, 'of_the_file', 'The configuration file disables it')
+const PUBLIC = problem(409, 'public', 'It has no secret: a public client, or one that signs')
+const NO_SECRET_HERE = problem(400, 'invalid_request', 'Secrets are made by …/secret, not given')
+const ANOTHER_NAME = problem(400, 'invalid_request', 'A client_id does not change')
+
+const REFUSALS = { conflict: CONFLICT, unknown: UNKNOWN, 'of the file': OF_THE_FILE }

@@ -1,0 +1,138 @@
+import type Router from '@koa/router'
+import {
+  clientPage,
+  clientsPage,
+  type DetailedClient,
+  placeOf,
+} from '../../pages/console/clients.ts'
+import {
+  answerWith,
+  deleteClient,
+  disableClient,
+  enableClient,
+  rotateSecret,
+} from '../client-changes.ts'
+import { listClients } from '../client-list.ts'
+import { mayDo } from '../principal.ts'
+import { addClientForms } from './client-form.ts'
+import type { ConsoleRoom, PageContext } from './console.ts'
+import { failurePage } from './failure.ts'
+import { action, page } from './forms.ts'
+import { type Outcome, outcomeOf } from './outcome.ts'
+import { frameOf } from './shown-frame.ts'
+
+export const clientPages = (router: Router, room: ConsoleRoom): void => {
+  router.get(
+    '/clients',
+    page(room, 'viewer', (ctx) => showList(ctx, room)),
+  )
+  addClientForms(router, room)
+  router.get(
+    '/clients/:client_id',
+    page(room, 'viewer', (ctx) => showClient(ctx, room, ctx.params.client_id ?? '', {})),
+  )
+  router.post(
+    '/clients/:client_id/secret',
+    action(room, 'operator', async (ctx, form) => {
+      const overlap = Math.min(2_592_000, Math.max(0, Number(form.get('overlap')) || 0))
+      const outcome = outcomeOf(await rotateSecret(callOf(ctx, { overlap }), room))
+      const secret = outcome.done ? { secret: String(outcome.body.client_secret) } : {}
+      await showOutcome(ctx, room, outcome, secret)
+    }),
+  )
+  router.post(
+    '/clients/:client_id/disable',
+    action(room, 'operator', async (ctx, form) => {
+      const reason = (form.get('reason') ?? '').trim().slice(0, 200) || 'no reason given'
+      await showOutcome(ctx, room, outcomeOf(await disableClient(callOf(ctx, { reason }), room)))
+    }),
+  )
+  router.post(
+    '/clients/:client_id/enable',
+    action(room, 'operator', async (ctx) => {
+      await showOutcome(ctx, room, outcomeOf(await enableClient(callOf(ctx, undefined), room)))
+    }),
+  )
+  router.post(
+    '/clients/:client_id/delete',
+    action(room, 'owner', async (ctx, form) => {
+      const call = { ...callOf(ctx, undefined), ifMatch: form.get('etag') ?? '' }
+      const outcome = outcomeOf(await deleteClient(call, room))
+      if (!outcome.done) return showOutcome(ctx, room, outcome)
+      ctx.status = 303
+      ctx.set('Location', '/clients?done=deleted')
+    }),
+  )
+}
+
+export const callOf = <Body>(ctx: PageContext, body: Body) => ({
+  ...{ params: ctx.params, body, principal: ctx.state.visitor },
+  ifMatch: undefined,
+})
+
+const showList = async (ctx: PageContext, room: ConsoleRoom): Promise<void> => {
+  const given = (name: string): string => {
+    const value = ctx.query[name]
+    return typeof value === 'string' ? value : ''
+  }
+  const [search, source, cursor] = [given('search').trim(), given('source'), given('cursor')]
+  const found = await listClients(
+    {
+      limit: 50,
+      ...(search !== '' && { search }),
+      ...(source !== '' && { source }),
+      ...(cursor !== '' && { cursor }),
+    },
+    room,
+  )
+  ctx.body = clientsPage(frameOf(ctx, room), {
+    clients: found.items,
+    query: { search, source },
+    mayCreate: mayDo(ctx.state.visitor, 'operator'),
+    ...(found.next !== undefined && { next: found.next }),
+    ...(given('done') === 'deleted' && {
+      done: 'The client is gone, and everything that it was given has ended.',
+    }),
+  })
+}
+
+type Said = { readonly done?: string; readonly problem?: string; readonly secret?: string }
+
+const showOutcome = (
+  ctx: PageContext,
+  room: ConsoleRoom,
+  outcome: Outcome,
+  said: Said = {},
+): Promise<void> => {
+  ctx.status = outcome.done ? 200 : outcome.status
+  return showClient(
+    ctx,
+    room,
+    ctx.params.client_id ?? '',
+    outcome.done ? { done: 'Done.', ...said } : { problem: outcome.problem },
+  )
+}
+
+export const showClient = async (
+  ctx: PageContext,
+  room: ConsoleRoom,
+  client_id: string,
+  said: Said,
+): Promise<void> => {
+  const answer = answerWith(await room.stores.clients.read(client_id), room)
+  const outcome = outcomeOf(answer)
+  if (!outcome.done) return failurePage(ctx, room, 404)
+  const { visitor } = ctx.state
+  ctx.body = clientPage(frameOf(ctx, room), {
+    // Made by shownClient.
+    client: outcome.body as unknown as DetailedClient,
+    etag: answer.headers?.ETag ?? '',
+    may: { change: mayDo(visitor, 'operator'), remove: mayDo(visitor, 'owner') },
+    ...said,
+  })
+}
+
+export const toClient = (ctx: PageContext, client_id: string): void => {
+  ctx.status = 303
+  ctx.set('Location', placeOf(client_id))
+}

@@ -1,0 +1,58 @@
+import type Koa from 'koa'
+import { equal } from '../../store/secrets.ts'
+import { mayDo, type Role } from '../principal.ts'
+import type { ConsoleRoom, PageContext } from './console.ts'
+import { failurePage } from './failure.ts'
+import { isSameOrigin } from './same-origin.ts'
+
+/** A page for whoever has signed in and has the role; others are led to sign in, or told. */
+export const page =
+  (room: ConsoleRoom, role: Role, show: (ctx: PageContext) => unknown): Koa.Middleware =>
+  async (ctx) => {
+    const visitor = await room.sessions.visitor(ctx.req)
+    if (visitor === undefined) return leadToSignIn(ctx)
+    if (!mayDo(visitor, role)) return failurePage(ctx, room, 403)
+    ctx.state.visitor = visitor
+    ctx.type = 'html'
+    await show(ctx as PageContext)
+  }
+
+/** What a form asks for: by who has the role, from a page that was shown in this session (security.md A12). */
+export const action =
+  (
+    room: ConsoleRoom,
+    role: Role,
+    act: (ctx: PageContext, form: URLSearchParams) => unknown,
+  ): Koa.Middleware =>
+  async (ctx, next) => {
+    const form = await readForm(ctx)
+    const visitor = await room.sessions.visitor(ctx.req)
+    if (visitor === undefined) return leadToSignIn(ctx)
+    const isBound = form !== undefined && equal(form.get('csrf') ?? '', visitor.csrf)
+    if (!isBound || !isSameOrigin(ctx.req)) return failurePage(ctx, room, 403)
+    await page(room, role, (shown) => act(shown, form))(ctx, next)
+  }
+
+const leadToSignIn = (ctx: Koa.Context): void => {
+  const next = ctx.method === 'GET' ? ctx.url : '/'
+  // A part of a page has no place for a form: htmx loads the whole.
+  if (ctx.get('HX-Request') !== '') ctx.set('HX-Redirect', '/sign-in')
+  ctx.status = 303
+  ctx.set('Location', `/sign-in?next=${encodeURIComponent(next)}`)
+}
+
+/** A form of at most 64 KiB; undefined: none. */
+export const readForm = async (ctx: Koa.Context): Promise<URLSearchParams | undefined> => {
+  if (ctx.is('application/x-www-form-urlencoded') === false) return undefined
+  if (ctx.get('Content-Encoding') !== '') return undefined
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of ctx.req) {
+    size += chunk.length
+    if (size > MOST) return undefined
+    chunks.push(chunk)
+  }
+  return new URLSearchParams(Buffer.concat(chunks).toString('utf8'))
+}
+
+const MOST = 65_536

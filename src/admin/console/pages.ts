@@ -1,0 +1,15 @@
+import type Router from '@koa/router'
+import { auditPages } from './audit.ts'
+import { clientPages } from './clients.ts'
+import { configurationPages } from './configuration.ts'
+import type { ConsoleRoom } from './console.ts'
+import { overviewPages } from './overview.ts'
+import { routePages } from './routes.ts'
+import { signInPages } from './sign-in.ts'
+
+/** Every page of the console, and what its forms ask for. */
+export const pages = (router: Router, room: ConsoleRoom): void => {
+  for (const add of PAGES) add(router, room)
+}
+
+const PAGES = [signInPages, overviewPages, clientPages, routePages, auditPages, configurationPages]

@@ -1,0 +1,64 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Account } from '../../store/accounts.ts'
+import type { Sessions } from '../../store/sessions.ts'
+import type { Principal } from '../principal.ts'
+import type { Room } from '../room.ts'
+
+/** Somebody at the console. */
+export type Visitor = Principal & {
+  readonly sub: string
+  readonly name: string
+  /** Bound to the session: what each form, and each call of the API by a page, has to bring along. */
+  readonly csrf: string
+}
+
+export type ConsoleSessions = {
+  /** Undefined: nobody, or somebody who may not use the console any more. */
+  visitor(req: IncomingMessage): Promise<Visitor | undefined>
+  start(res: ServerResponse, account: Account, remote: string): Promise<void>
+  end(req: IncomingMessage, res: ServerResponse): Promise<void>
+}
+
+/** Sessions of the console: rows and a cookie of their own, so that one of the public listener is none here. */
+export const createConsoleSessions = (
+  { stores, clock }: Pick<Room, 'stores' | 'clock'>,
+  sessions: Pick<Sessions, 'start' | 'find' | 'end'>,
+): ConsoleSessions => ({
+  async visitor(req) {
+    const value = readCookie(req, COOKIE)
+    const session = value === undefined ? undefined : await sessions.find(value)
+    const account = session && (await stores.accounts.findBySub(session.sub))
+    if (session === undefined || account?.admin === undefined) return undefined
+    return {
+      actor: account.username,
+      role: account.admin,
+      remote: req.socket.remoteAddress ?? '',
+      sub: account.sub,
+      name: account.name ?? account.username,
+      csrf: stores.secrets.tag('csrf', ['console', session.id]),
+    }
+  },
+  async start(res, account, _remote) {
+    const value = await sessions.start({ sub: account.sub, auth_time: clock() })
+    writeCookie(res, COOKIE, value)
+  },
+  async end(req, res) {
+    const value = readCookie(req, COOKIE)
+    if (value !== undefined) await sessions.end(value)
+    res.appendHeader('Set-Cookie', `${COOKIE}=; Max-Age=0; ${ATTRIBUTES}`)
+  },
+})
+
+export const readCookie = (req: IncomingMessage, name: string): string | undefined =>
+  (req.headers.cookie ?? '')
+    .split(';')
+    .map((pair) => pair.trim())
+    .find((pair) => pair.startsWith(`${name}=`))
+    ?.slice(name.length + 1)
+
+export const writeCookie = (res: ServerResponse, name: string, value: string): void => {
+  res.appendHeader('Set-Cookie', `${name}=${value}; ${ATTRIBUTES}`)
+}
+
+const COOKIE = 'pc_console'
+const ATTRIBUTES = 'Path=/; HttpOnly; SameSite=Strict'

@@ -1,0 +1,45 @@
+import * as z from 'zod/mini'
+import { ownLifetimes } from './assemble.ts'
+import { checkClients } from './check-clients.ts'
+import type { ClientSettings, Config } from './config.ts'
+import type { Row } from './loose.ts'
+import type { Path, Report } from './problem.ts'
+import { client as schema } from './schema-client.ts'
+import { reportIssues } from './schema-problems.ts'
+
+/** What is wrong with a value, by its path, in the words of `check`. */
+export type Finding = { readonly path: Path; readonly message: string }
+
+/**
+ * Judges a client as it would stand in the file: the same keys, forms and rules, beside the scopes and lifetimes of a
+ * configuration.
+ */
+export const judgeClient = (
+  value: unknown,
+  config: Pick<Config, 'scopes' | 'tokens' | 'demo'>,
+): { readonly client: ClientSettings } | { readonly findings: readonly Finding[] } => {
+  const findings: Finding[] = []
+  const report = collecting(findings, ['clients', 0])
+  const parsed = z.safeParse(schema, value, { jitless: true })
+  if (!parsed.success) reportIssues(parsed.error.issues, schema, report)
+  checkClients(fileWith(value, config), report)
+  if (!parsed.success || findings.length > 0) return { findings }
+  const tokens = ownLifetimes(parsed.data.tokens, config.tokens)
+  return { client: { ...parsed.data, tokens } }
+}
+
+const fileWith = (value: unknown, { scopes, demo }: Pick<Config, 'scopes' | 'demo'>): Row => ({
+  clients: [value],
+  scopes: Object.fromEntries(scopes),
+  demo,
+})
+
+/** Paths are told from the value on, not from the root of a file. */
+const collecting = (findings: Finding[], root: Path): Report => ({
+  problem(path, message) {
+    const isBelow = root.every((step, depth) => path[depth] === step)
+    findings.push({ path: isBelow ? path.slice(root.length) : path, message })
+  },
+  warning() {},
+  line: () => 0,
+})

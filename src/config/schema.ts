@@ -92,7 +92,7 @@ export const schema = object('Configuration of Portcullis: OAuth in front of HTT
   store: otherwise(
     'sqlite:data/portcullis.db',
     text(
-      'Where grants, tokens and sessions are kept. sqlite:FILE (one machine; a relative file starts at the folder of this file), memory: (forgotten at the end; one worker), or shared by several machines: redis:// rediss:// postgres://. A change needs a restart.',
+      'Where grants, tokens and sessions are kept. sqlite:FILE (one machine; a relative file starts at the folder of this file), memory: (forgotten at the end; one worker), or shared by several machines: redis:// rediss:// postgres:// (what may follow a ?: docs/configuration.md). A change needs a restart.',
       {},
       parseStore,
     ),

@@ -135,16 +135,20 @@ export const freePort = (): Promise<number> =>
     })
   })
 
+const ADMIN_TOKEN = 'an-admin-token-of-the-tests-long-enough'
+
 const layOut = async (yaml: string) => {
   const [port, adminPort] = await Promise.all([freePort(), freePort()])
   const folder = await mkdtemp(join(tmpdir(), 'portcullis-'))
   const origin = `http://127.0.0.1:${port}`
   const file = join(folder, 'portcullis.yaml')
+  // Needed where the store is shared.
+  const token = /^store: .*:\/\//m.test(yaml) ? `, token: ${ADMIN_TOKEN}` : ''
   const given = (key: string) => new RegExp(`^${key}:`, 'm').test(yaml)
   const head = [
     given('issuer') ? '' : `issuer: ${origin}`,
     given('listen') ? '' : `listen: 127.0.0.1:${port}`,
-    given('admin') ? '' : `admin: { listen: '127.0.0.1:${adminPort}' }`,
+    given('admin') ? '' : `admin: { listen: '127.0.0.1:${adminPort}'${token} }`,
     given('store') ? '' : 'store: sqlite:data/portcullis.db',
   ]
   await writeFile(file, `${head.filter(Boolean).join('\n')}\n${yaml}`)

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../../src/config/config.ts'
+import type { StoreLocation } from '../../src/config/store-location.ts'
+import { locate, parseStore } from '../../src/config/store-location.ts'
 import type { Log, LogFields } from '../../src/telemetry/log.ts'
 
 /** Seconds since the epoch, which a test moves. */
@@ -23,6 +25,10 @@ export const temporaryFolder = (): { path: string; remove(): void } => {
   const path = mkdtempSync(join(tmpdir(), 'portcullis-store-'))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
+
+/** The store in a file, or at a URL. */
+export const locationOf = (place: string): StoreLocation =>
+  place.includes('://') ? locate(parseStore(place), '/') : { kind: 'sqlite', file: place }
 
 export const recordingLog = () => {
   const logged: { event: string; fields: LogFields }[] = []

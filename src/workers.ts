@@ -12,7 +12,7 @@ import type { Assignment } from './worker.ts'
 
 /**
  * Serves with `count` processes. This one supervises: it takes no request, and opens no store. Each worker is a whole
- * server; they listen beside each other in public, and share the admin address (docs/decisions/0013).
+ * server; they listen beside each other in public, and share the admin address (docs/decisions/0017).
  * Throws what the first worker fails with.
  */
 export const startWorkers = async (

@@ -38,8 +38,8 @@ export const createConsoleSessions = (
       csrf: stores.secrets.tag('csrf', ['console', session.id]),
     }
   },
-  async start(res, account, _remote) {
-    const value = await sessions.start({ sub: account.sub, auth_time: clock() })
+  async start(res, account, remote) {
+    const value = await sessions.start({ sub: account.sub, auth_time: clock(), remote })
     writeCookie(res, COOKIE, value)
   },
   async end(req, res) {

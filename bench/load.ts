@@ -6,7 +6,7 @@ export type Load = { readonly requests: number; readonly failed: number }
 
 export type Client = {
   readonly name: string
-  run(url: string, headers: readonly string[], seconds: number): Promise<Load>
+  run(url: string, headers: readonly string[], seconds: number, connections?: number): Promise<Load>
 }
 
 export const CONNECTIONS = 32
@@ -25,9 +25,9 @@ const hasWrk = (): boolean => {
 
 const wrk: Client = {
   name: 'wrk',
-  async run(url, headers, seconds) {
+  async run(url, headers, seconds, connections = CONNECTIONS) {
     const fields = headers.flatMap((header) => ['-H', header])
-    const sizes = ['-t', '1', '-c', String(CONNECTIONS), '-d', `${seconds}s`]
+    const sizes = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`]
     const output = await outputOf('wrk', [...sizes, ...fields, url], seconds)
     const count = (pattern: RegExp) => Number(pattern.exec(output)?.[1] ?? 0)
     return {
@@ -44,10 +44,10 @@ const wrk: Client = {
 
 const autocannon: Client = {
   name: 'autocannon',
-  async run(url, headers, seconds) {
+  async run(url, headers, seconds, connections = CONNECTIONS) {
     const program = fileURLToPath(import.meta.resolve('autocannon'))
     const fields = headers.flatMap((header) => ['-H', header])
-    const sizes = ['-c', String(CONNECTIONS), '-d', String(seconds), '--json', '--no-progress']
+    const sizes = ['-c', String(connections), '-d', String(seconds), '--json', '--no-progress']
     const output = await outputOf(process.execPath, [program, ...sizes, ...fields, url], seconds)
     const result: { requests: { total: number }; non2xx: number; errors: number } =
       JSON.parse(output)

@@ -89,7 +89,7 @@ const started = async (
 }
 
 /** µs of CPU, user and system, in steps of a clock tick (10 ms). */
-const cpuOf = (pid: number): number => {
+export const cpuOf = (pid: number): number => {
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) * 10_000
 }

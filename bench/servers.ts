@@ -39,12 +39,12 @@ export const startBare = async (name: string, target: string): Promise<Server> =
 /** The whole program as `portcullis start` runs it, with twenty routes and a token that its own token endpoint gave. */
 export const startPortcullis = async (
   target: string,
-  { name = 'portcullis', access = false } = {},
+  { name = 'portcullis', access = false, store = 'memory:', workers = 1 } = {},
 ): Promise<Server> => {
   const [port, admin] = await Promise.all([freePort(), freePort()])
   const folder = await mkdtemp(join(tmpdir(), 'portcullis-bench-'))
   const settings = join(folder, 'portcullis.yaml')
-  await writeFile(settings, configuration(port, admin, target, access))
+  await writeFile(settings, configuration({ port, admin, target, access, store, workers }))
   const child = fork(file('../src/main.ts'), ['start', '--config', settings], {
     execArgv: REPORTING,
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -63,11 +63,21 @@ export const startPortcullis = async (
   }
 }
 
-const configuration = (port: number, admin: number, target: string, access: boolean): string => `
+type Settings = {
+  readonly port: number
+  readonly admin: number
+  readonly target: string
+  readonly access: boolean
+  readonly store: string
+  readonly workers: number
+}
+
+const configuration = ({ port, admin, target, access, store, workers }: Settings): string => `
 issuer: http://127.0.0.1:${port}
 listen: 127.0.0.1:${port}
 admin: { listen: '127.0.0.1:${admin}' }
-store: 'memory:'
+store: '${store}'
+workers: ${workers}
 log: { level: info, access: ${access} }
 scopes: { orders.read: See your orders, orders.write: Change your orders }
 upstreams: { orders: '${target}' }

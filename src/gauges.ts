@@ -5,9 +5,10 @@ import type { Metrics } from './telemetry/metrics.ts'
 /** Exports what others count: the token cache, the push channel, the log. */
 export const exportGauges = (
   metrics: Metrics,
-  { tokens, store }: Stores,
+  { tokens, store, rows }: Stores,
   log: Log & { dropped?(): number },
 ): void => {
+  metrics.gauge('portcullis_store_rows', 'Rows of the store, about, each half minute', rows)
   metrics.gauge('portcullis_cached_tokens', 'Access tokens in memory', () => tokens.stats().size)
   metrics.counter(
     'portcullis_token_cache_hits_total',
@@ -23,9 +24,13 @@ export const exportGauges = (
     'portcullis_revocation_lag_seconds',
     'From publishing to delivery of the last message',
     () => store.channel.lag(),
+    'max',
   )
-  metrics.gauge('portcullis_channel_healthy', '1 while the push channel delivers', () =>
-    store.channel.healthy() ? 1 : 0,
+  metrics.gauge(
+    'portcullis_channel_healthy',
+    '1 while the push channel delivers',
+    () => (store.channel.healthy() ? 1 : 0),
+    'min',
   )
   metrics.counter(
     'portcullis_log_lines_dropped_total',

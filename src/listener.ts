@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { Server as NetServer } from 'node:net'
+import { type ListenOptions, Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Listen } from './config/config.ts'
 import { inTurn } from './in-turn.ts'
@@ -19,23 +19,41 @@ export type Handlers = {
   lost?(why: 'dropped' | NodeJS.ErrnoException): void
 }
 
+/** How an address is come by. */
+export type Binding = {
+  /** A socket that the service manager listens on already, in place of the address. */
+  readonly fd?: number
+  /** Others may listen there, too: our fellow workers, or the process whose place we take. */
+  readonly beside?: boolean
+  /** All workers share one socket in place of sockets of their own (node:cluster). */
+  readonly shared?: boolean
+}
+
 export type Listener = {
   /** With the port that was really bound. */
   readonly address: Listen
   connections(): Promise<number>
   /**
    * Stops accepting, answers the next request of each connection with `Connection: close`, cuts idle connections after
-   * `idle` seconds and whatever is left after `limit` seconds.
+   * `idle` seconds and whatever is left after `limit` seconds. Resolves to how many were cut at the limit.
    */
-  drain(options: { idle: number; limit: number }): Promise<void>
+  drain(options: { idle: number; limit: number }): Promise<number>
+  /** Stops accepting and answers with `Connection: close`; cuts nobody. Resolves when the last has left. */
+  retire(): Promise<void>
 }
 
 /**
  * Listens. Throws a `Mistake` when the address cannot be bound.
  * The limits are those of security.md A36 and P22: slow heads are cut, bodies may take as long as they flow.
  */
-export const openListener = async (listen: Listen, handlers: Handlers): Promise<Listener> => {
+export const openListener = async (
+  listen: Listen,
+  handlers: Handlers,
+  binding: Binding = { shared: true },
+): Promise<Listener> => {
   let draining = false
+  let stopped = false
+  let accepted = 0
   const request = inTurn((req, res) => {
     if (draining) res.shouldKeepAlive = false
     handlers.request(req, res)
@@ -62,25 +80,63 @@ export const openListener = async (listen: Listen, handlers: Handlers): Promise<
   server.on('checkContinue', request).on('checkExpectation', request)
   if (handlers.upgrade) server.on('upgrade', handlers.upgrade).on('connect', handlers.upgrade)
   if (handlers.malformed) server.on('clientError', handlers.malformed)
-  await bind(server, listen)
+  server.on('connection', () => {
+    accepted += 1
+  })
+  await bind(server, listen, binding)
   // Without a listener an accept that fails (EMFILE) would end the process; libuv tries again by itself.
   server.on('error', (error) => handlers.lost?.(error)).on('drop', () => handlers.lost?.('dropped'))
+
+  const leave = async () => {
+    draining = true
+    if (stopped) return
+    stopped = true
+    await backlogEmpty(() => accepted)
+    stopAccepting(server)
+  }
   return {
     address: { host: listen.host, port: boundPort(server, listen) },
     connections: () => connections(server),
     async drain({ idle, limit }) {
-      draining = true
-      stopAccepting(server)
       const started = performance.now()
       const elapsed = () => (performance.now() - started) / 1000
+      await leave()
       while ((await connections(server)) > 0 && elapsed() < limit) {
         if (elapsed() >= idle) server.closeIdleConnections()
-        await new Promise((resolve) => setTimeout(resolve, 25))
+        await pause()
       }
+      server.closeIdleConnections()
+      const cut = await connections(server)
       server.closeAllConnections()
+      return cut
+    },
+    async retire() {
+      await leave()
+      while ((await connections(server)) > 0) await pause()
     },
   }
 }
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 25))
+
+/**
+ * Resolves right after a turn of the event loop that brought no connection and was short: what the kernel had taken in for
+ * this socket alone is reset when it closes, so that as little time as can be may pass between the last look and the close.
+ * Nobody can be waited for who comes without end.
+ */
+const backlogEmpty = async (accepted: () => number): Promise<void> => {
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  const limit = performance.now() + 1000
+  await turn()
+  for (;;) {
+    const [before, from] = [accepted(), performance.now()]
+    await turn()
+    const now = performance.now()
+    if ((accepted() === before && now - from < SHORT_MS) || now > limit) return
+  }
+}
+
+const SHORT_MS = 0.15
 
 /**
  * `wanted`, or fewer where the process may not have as many files open: upstreams, the store and the admin listener need
@@ -116,11 +172,31 @@ const boundPort = (server: Server, listen: Listen): number => {
   return address !== null && typeof address === 'object' ? address.port : listen.port
 }
 
-const bind = (server: Server, listen: Listen): Promise<void> =>
+const bind = async (server: Server, listen: Listen, binding: Binding): Promise<void> => {
+  if (binding.fd !== undefined) return listenOn(server, { fd: binding.fd }, listen)
+  if (binding.shared || !SHARES_PORTS) return listenOn(server, listen, listen)
+  if (!binding.beside && listen.port !== 0) await expectFree(listen)
+  await listenOn(server, { ...listen, reusePort: true }, listen)
+}
+
+/** Sockets of their own for all who listen on one port, among which the kernel spreads connections (SO_REUSEPORT). */
+const SHARES_PORTS = process.platform === 'linux'
+
+/** Throws a `Mistake` when anybody listens there: two sockets that share their port would not notice each other. */
+export const expectFree = async (listen: Listen): Promise<void> => {
+  const probe = new NetServer()
+  await listenOn(probe, { ...listen, exclusive: true }, listen)
+  await new Promise((resolve) => probe.close(resolve))
+}
+
+type Options = ListenOptions & { readonly fd?: number }
+
+const listenOn = (server: NetServer, options: Options, listen: Listen): Promise<void> =>
   new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(bindMistake(error, listen)))
-    server.listen({ host: listen.host, port: listen.port }, () => {
-      server.removeAllListeners('error')
+    const fail = (error: NodeJS.ErrnoException) => reject(bindMistake(error, listen))
+    server.once('error', fail)
+    server.listen(options, () => {
+      server.off('error', fail)
       resolve()
     })
   })
@@ -137,5 +213,6 @@ const BIND_FAILURES = new Map([
     'another process uses this port; stop that process or change the address in the configuration',
   ],
   ['EACCES', 'not permitted; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE)'],
+  ['EINVAL', 'the socket that was passed on does not listen'],
   ['EADDRNOTAVAIL', 'this machine has no such address'],
 ])

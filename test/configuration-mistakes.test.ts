@@ -13,7 +13,7 @@ import {
   route,
 } from './support/configuration.ts'
 
-const { folder, configOf, problemsOf } = configurations()
+const { folder, configOf, problemsOf, warningsOf } = configurations()
 
 describe('files that cannot be read as a configuration', () => {
   it.each<[string, string | Uint8Array, string[]]>([
@@ -581,6 +581,54 @@ describe('one mistake, one problem, at its place', () => {
     ],
   ])('%s', async (yaml, problem) => {
     expect(await problemsOf(yaml)).toEqual([problem])
+  })
+
+  const shared = (store: string) =>
+    `${ISSUER}store: '${store}'\nsecret: ${'s'.repeat(32)}\nadmin: { token: ${'t'.repeat(32)} }\n`
+
+  it.each([
+    ['redis://c?prefx=a', 'has a parameter that is not known behind its ?: did you mean prefix?'],
+    [
+      'redis://c?ca=x',
+      'has a parameter that is not known behind its ?: known are prefix, replicas',
+    ],
+    ['redis://c?prefix=a&prefix=b', 'has prefix twice behind its ?'],
+    ['redis://c?prefix=', 'must give prefix a value'],
+    ['redis://c?replicas=x', 'must have a whole number from 0 to 10 as replicas'],
+    ['redis://c/name', 'must have the number of a database as its path'],
+    ['redis://u:s3cret%@c', 'has a % that does not stand for a character: write it as %25'],
+    ['redis://u:s3cret#@c', 'must be a redis:// URL with a host'],
+    ['rediss://c?cert=x', 'must have cert and key together, or neither'],
+    ['rediss://c?ca=/nowhere/ca.pem', 'needs the file /nowhere/ca.pem, which is not there'],
+    ['postgres://', 'must be a postgres:// URL with a host'],
+    ['postgres://c/d?schema=A', 'must have a schema of at most 46 small letters, digits and _'],
+    [
+      'postgres://c/d?sslmode=prefer',
+      'must have disable, require, verify-ca or verify-full as sslmode',
+    ],
+    [
+      'postgres://c/d?sslmode=disable&sslrootcert=x',
+      'must not have sslmode=disable beside certificates',
+    ],
+    ['postgres:///d?host=/run&sslmode=require', 'must not have an sslmode on a socket'],
+  ])('store: %s', async (store, problem) => {
+    expect(await problemsOf(shared(store))).toEqual([`2:8 store: ${problem}`])
+  })
+
+  it('a database that is asked in the clear is warned of, where its network may not be trusted', async () => {
+    const words =
+      'sends everything in the clear: add ?sslmode=verify-full (or sslmode=disable, where the network is trusted)'
+    expect(await warningsOf(shared('postgres://db/p'))).toEqual([`2:8 store: ${words}`])
+    for (const near of ['postgres://127.0.0.1/p', 'postgres://db/p?sslmode=disable']) {
+      expect(await warningsOf(shared(near))).toEqual([])
+    }
+  })
+
+  it('a token that a variable leaves empty is none', async () => {
+    const yaml = `${ISSUER}store: redis://c\nsecret: ${'s'.repeat(32)}\nadmin: { token: '\${NOT_SET:-}' }\n`
+    expect(await problemsOf(yaml)).toEqual([
+      expect.stringContaining('admin.token: is required with a redis store'),
+    ])
   })
 
   it('a shared store needs a secret and an admin token', async () => {

@@ -65,6 +65,8 @@ describe('one importer a library', () => {
     ['lru-cache', /^store\/tokens\.ts$/],
     ['keyv', /^store\//],
     ['node:sqlite', /^store\//],
+    ['@redis/client', /^store\/redis-link\.ts$/],
+    ['pg', /^store\/postgres-connections\.ts$/],
     ['yaml', /^config\//],
     ['zod', /^(config|admin)\//],
     ['jose', /^oauth\/client-assertion\.ts$/],

@@ -156,7 +156,10 @@ describe('R-37 SIGTERM drains', () => {
 })
 
 describe('what a changed configuration leaves behind', () => {
-  const live = configuration(9).replace('upstreams: {', 'drain: 100ms\nupstreams: {')
+  const live = configuration(9).replace(
+    'upstreams: {',
+    'drain: 100ms\ndrainDelay: 0s\nupstreams: {',
+  )
 
   /** Answers nothing but the end. */
   const webSocketUpstream = async () => {
@@ -172,7 +175,7 @@ describe('what a changed configuration leaves behind', () => {
     return port
   }
 
-  it('a WebSocket that is older than the change is told 1001 too when it stops', async () => {
+  it('a WebSocket that is older than the change is told 1012 too when it stops', async () => {
     const upstream = await webSocketUpstream()
     const { port, child, folder } = await start(live.replace(':9 ', `:${upstream} `))
     const socket = connect(port, '127.0.0.1')
@@ -189,7 +192,7 @@ describe('what a changed configuration leaves behind', () => {
     child.kill('SIGTERM')
     await until(() => child.exitCode !== null)
     const close = received.subarray(received.indexOf('\r\n\r\n') + 4)
-    expect([close[0], close.readUInt16BE(2)]).toEqual([0x88, 1001])
+    expect([close[0], close.readUInt16BE(2)]).toEqual([0x88, 1012])
   })
 })
 

@@ -327,10 +327,10 @@ describe('P20 a tunnel lives as long as what opened it', () => {
     await until('a line', () => lines() === before + 1)
   })
 
-  it('stopping the gateway ends it with 1001', async () => {
+  it('stopping the gateway ends it with 1012', async () => {
     const ws = await openWs(await tokenFor('orders.write'))
     const closed = once(ws, 'close')
     await program.server.stop({ idle: 0, limit: 0.2 })
-    expect((await closed)[0]).toBe(1001)
+    expect((await closed)[0]).toBe(1012)
   })
 })

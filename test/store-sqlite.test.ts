@@ -14,7 +14,6 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../src/clock.ts'
-import { openStores } from '../src/store/open.ts'
 import { type SqliteDeps, sqliteStore } from '../src/store/sqlite.ts'
 import { MISSED, type Store, StoreRefused, StoreUnavailable } from '../src/store/store.ts'
 import { silentLog } from '../src/telemetry/log.ts'
@@ -24,7 +23,6 @@ import {
   recordingLog,
   type StoreProcess,
   startStoreProcess,
-  storeConfig,
   temporaryFolder,
 } from './support/stores.ts'
 
@@ -133,16 +131,6 @@ describe('R-27 a file that we will not start on is refused, says what to do, and
     expect(refusal.message).toContain('cannot be opened for writing')
     expect(refusal.remedy).toContain('folder')
   })
-
-  it.each(['redis', 'postgres'] as const)(
-    '%s: is not in this release, and says so',
-    async (kind) => {
-      const config = storeConfig({ store: { kind, url: `${kind}://127.0.0.1` } })
-      const refused = openStores(config, { clock: systemClock, log: silentLog })
-      await expect(refused).rejects.toThrow(StoreRefused)
-      await expect(refused).rejects.toThrow(`${kind} is not in this release`)
-    },
-  )
 })
 
 describe('the file', () => {

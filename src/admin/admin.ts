@@ -14,27 +14,40 @@ type Readiness = {
 /** `/api/…`, which answers only to who has the admin token. */
 export type Api = (req: IncomingMessage, path: string) => Promise<Answer>
 
-type Deps = { readonly readiness: Readiness; readonly metrics: Metrics; readonly api: Api }
+type Deps = {
+  readonly readiness: Readiness
+  /** The metrics as text. */
+  readonly exposition: Metrics['exposition']
+  readonly api: Api
+  /** Pages: every path that is nothing else. */
+  readonly console: (req: IncomingMessage, res: ServerResponse) => Promise<void>
+}
 
-/** The admin listener: /healthz, /readyz and /metrics, for anyone who can reach it, and the API. */
+/** The admin listener: /healthz, /readyz and /metrics, for anyone who can reach it; the API, and the console. */
 export const createAdmin =
   (deps: Deps) =>
   (req: IncomingMessage, res: ServerResponse): void => {
-    answer(req, deps).then(
-      (found) => send(req, res, found),
-      () => send(req, res, json(500, { status: 'error' })),
-    )
+    const failed = () => send(req, res, json(500, { status: 'error' }))
+    const path = pathOf(req)
+    if (!path.startsWith('/api/') && !ENDPOINTS.has(path)) deps.console(req, res).catch(failed)
+    else answer(req, path, deps).then((found) => send(req, res, found), failed)
   }
 
-const answer = async (req: IncomingMessage, { readiness, metrics, api }: Deps): Promise<Answer> => {
-  const path = (req.url ?? '/').split('?', 1)[0] ?? '/'
+const answer = async (
+  req: IncomingMessage,
+  path: string,
+  { readiness, exposition, api }: Deps,
+): Promise<Answer> => {
   if (path.startsWith('/api/')) return api(req, path)
   const endpoint = ENDPOINTS.get(path)
-  if (!endpoint) return problem(404, 'not_found', 'see /healthz, /readyz, /metrics, /api/v1')
+  if (!endpoint) return NO_PATH
   if (req.method !== 'GET' && req.method !== 'HEAD') return NOT_ALLOWED
-  return endpoint(readiness, metrics)
+  return endpoint(readiness, exposition)
 }
 
+const pathOf = (req: IncomingMessage): string => (req.url ?? '/').split('?', 1)[0] ?? '/'
+
+const NO_PATH = problem(404, 'not_found', 'see /healthz, /readyz, /metrics, /api/v1')
 const NOT_ALLOWED = problem(405, 'method_not_allowed', 'The methods of this path are GET, HEAD', {
   headers: { Allow: 'GET, HEAD' },
 })
@@ -51,15 +64,15 @@ const ready = async (readiness: Readiness): Promise<Answer> => {
   )
 }
 
-const exposition = async (_: Readiness, metrics: Metrics): Promise<Answer> => {
-  const { contentType, text } = await metrics.exposition()
+const metrics = async (_: Readiness, exposition: Metrics['exposition']): Promise<Answer> => {
+  const { contentType, text } = await exposition()
   return { status: 200, type: contentType, body: text }
 }
 
 const ENDPOINTS = new Map([
   ['/healthz', alive],
   ['/readyz', ready],
-  ['/metrics', exposition],
+  ['/metrics', metrics],
 ])
 
 const send = (req: IncomingMessage, res: ServerResponse, answered: Answer): void => {

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import type { Config } from '../config/config.ts'
+import type { StoreLocation } from '../config/store-location.ts'
 import { json } from './answer.ts'
 import { type Operation, operation } from './operation.ts'
 import type { Room } from './room.ts'
@@ -40,7 +41,7 @@ const withoutSecrets = (config: Config): Readonly<Record<string, unknown>> => {
     ...rest,
     secret: `${secret.length} of them`,
     admin: { ...admin, token: HIDDEN },
-    store: 'url' in store ? { kind: store.kind, url: withoutPassword(store.url) } : store,
+    store: shownStore(store),
     scopes: Object.fromEntries(scopes),
     upstreams: Object.fromEntries(
       Array.from(upstreams, ([name, { tls, ...upstream }]) => [
@@ -62,11 +63,15 @@ const withoutSecrets = (config: Config): Readonly<Record<string, unknown>> => {
   }
 }
 
-const withoutPassword = (url: string): string => {
-  const parsed = URL.parse(url)
-  if (parsed === null) return HIDDEN
-  parsed.password = ''
-  return parsed.href
+const shownStore = (store: StoreLocation): StoreLocation => {
+  if (store.kind === 'memory' || store.kind === 'sqlite') return store
+  return {
+    ...store,
+    ...(store.password !== undefined && { password: HIDDEN }),
+    ...(store.tls !== undefined && {
+      tls: { ...store.tls, ...(store.tls.key !== undefined && { key: HIDDEN }) },
+    }),
+  }
 }
 
 const HIDDEN = '(hidden)'

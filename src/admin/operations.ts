@@ -12,6 +12,7 @@ import type { Room } from './room.ts'
 import { routeOperations } from './routes.ts'
 import { scopeOperations } from './scopes.ts'
 import { sessionOperations } from './sessions.ts'
+import { takeoverOperation } from './takeover.ts'
 
 /** Everything that the API can do. */
 export const operationsOf = (room: Room): readonly Operation[] => {
@@ -28,6 +29,7 @@ export const operationsOf = (room: Room): readonly Operation[] => {
     ...configurationOperations(room),
     ...auditOperations(room),
     explainOperation(room.explain),
+    takeoverOperation(room),
   ]
   return operations
 }

@@ -19,6 +19,8 @@ export type Room = {
   /** Live counts of all targets, of all processes. */
   readonly targets: () => Promise<readonly LiveTarget[]>
   readonly started: number
+  /** Called when another process takes our place. */
+  readonly takeover?: (() => void) | undefined
 }
 
 export type LiveTarget = Pick<

@@ -12,6 +12,8 @@ export type ConnectionOptions = { readonly config?: string; readonly admin?: str
 export type AdminConnection = {
   /** Posts JSON, resolves to the JSON of a 200. Throws a `Mistake` for everything else. */
   post(path: string, body: object): Promise<unknown>
+  /** Whether anybody answers there. */
+  isThere(): Promise<boolean>
 }
 
 /**
@@ -28,7 +30,14 @@ export const connectToAdmin = async (
   const origin = originOf(options.admin) ?? listenUrl(config?.admin.listen)
   const token = given ?? (config && knownAdminToken(config))
   if (token === undefined) throw new Mistake(NO_TOKEN)
-  return { post: (path, body) => post(new URL(path, origin), token, body) }
+  return {
+    post: (path, body) => post(new URL(path, origin), token, body),
+    isThere: () =>
+      answerOf(new URL('/healthz', origin)).then(
+        () => true,
+        () => false,
+      ),
+  }
 }
 
 const configOf = async (options: ConnectionOptions, env: Terminal['env']): Promise<Config> => {

@@ -3,6 +3,7 @@ import { VERSION } from '../version.ts'
 import { configurationFile } from './configuration-file.ts'
 import type { ExplainOptions } from './explain.ts'
 import type { TokenOptions } from './sample-client/settings.ts'
+import type { StartOptions } from './start.ts'
 import type { Terminal } from './terminal.ts'
 
 /**
@@ -28,7 +29,11 @@ export const runProgram = async (argv: readonly string[], terminal: Terminal): P
       '-c, --config <file>',
       'configuration (default: ./portcullis.yaml, then config/portcullis.yaml)',
     )
-    .action(async (options: { config?: string }) => {
+    .option(
+      '--takeover',
+      'take the place of the gateway that runs, without losing a request (Linux)',
+    )
+    .action(async (options: StartOptions) => {
       code = await (await import('./start.ts')).start(options, terminal)
     })
   program

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import type { Terminal } from './terminal.ts'
 
 /**
@@ -5,6 +6,7 @@ import type { Terminal } from './terminal.ts'
  * A plain start is read here, so that the gateway does not wait for the parser of all the other commands.
  */
 export const run = async (argv: readonly string[], terminal: Terminal): Promise<number> => {
+  if (cluster.isWorker) return (await import('../worker.ts')).runWorker(terminal)
   const plain = plainStart(argv)
   if (plain) return (await import('./start.ts')).start(plain, terminal)
   return (await import('./program.ts')).runProgram(argv, terminal)

@@ -1,23 +1,25 @@
 import { flushCompileCache } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
-import { formatProblem, loadConfiguration } from '../config/load.ts'
-import { type RunningServer, startServer } from '../server.ts'
+import { formatProblem, type LoadResult, loadConfiguration } from '../config/load.ts'
+import type { Bindings } from '../listeners.ts'
+import { type RunningServer, type StopOptions, startServer } from '../server.ts'
 import { type OpenLog, openLog } from '../telemetry/log.ts'
 import { configurationFile } from './configuration-file.ts'
+import { inheritedSocket } from './inherited-socket.ts'
 import type { Terminal } from './terminal.ts'
+
+export type StartOptions = { readonly config?: string; readonly takeover?: boolean }
 
 /**
  * `portcullis start`: runs until SIGTERM or SIGINT. SIGHUP reads the configuration again.
- * Resolves to 0 after a clean stop; 1 for a configuration with problems, a stop that a second signal cut short, and an
- * exception that nobody caught.
+ * Resolves to 0 after a clean stop; 1 for a configuration with problems, a stop that a second signal or the limit of its
+ * time cut short, and an exception that nobody caught.
  */
-export const start = async (
-  { config: named }: { config?: string },
-  terminal: Terminal,
-): Promise<number> => {
-  const file = resolve(configurationFile(named))
+export const start = async (options: StartOptions, terminal: Terminal): Promise<number> => {
+  const file = resolve(configurationFile(options.config))
   let reload = () => {}
   // From the first moment: without a listener it would end the process. What it is for is found when the watch begins.
   terminal.onSignal('SIGHUP', () => reload())
@@ -31,8 +33,14 @@ export const start = async (
   for (const warning of warnings)
     log.warn('configuration.warning', { problem: formatProblem(warning) })
 
-  const server = await startServer(config, { clock: systemClock, log })
-  const stopped = untilStopped(server, terminal, log)
+  const takenOver = Promise.withResolvers<void>()
+  const bindings = await bindingsOf(config, options, terminal)
+  const onTakeover = takenOver.resolve
+  const serving = serve(config, { clock: systemClock, log, bindings, onTakeover })
+  // Workers take a moment to start, and some of them serve by then.
+  const stopped = untilStopped(serving, { config, takenOver: takenOver.promise, terminal, log })
+  const server = await Promise.race([serving, stopped])
+  if (typeof server === 'number') return server
   keepFromBlocking(terminal)
   await log.begin()
   announce(server, config, log)
@@ -40,7 +48,7 @@ export const start = async (
   await server.warm()
   // Else it is written only at a clean exit, which not every start comes to.
   flushCompileCache()
-  const watch = await watchFile(file, loaded.stamp, terminal, server, log)
+  const watch = await watchFile(file, loaded, terminal, server, log)
   reload = () => void watch.reload()
 
   const code = await stopped
@@ -49,6 +57,30 @@ export const start = async (
   log.info('stopped')
   await log.drained(LAST_WORDS)
   return code
+}
+
+const serve = async (
+  config: Config,
+  deps: {
+    readonly clock: Clock
+    readonly log: OpenLog
+    readonly bindings: Bindings
+    readonly onTakeover: () => void
+  },
+): Promise<RunningServer> => {
+  const count = config.workers === 'auto' ? availableParallelism() : config.workers
+  if (count === 1) return startServer(config, deps)
+  return (await import('../workers.ts')).startWorkers(config, count, deps)
+}
+
+const bindingsOf = async (
+  config: Config,
+  { takeover = false }: StartOptions,
+  terminal: Terminal,
+): Promise<Bindings> => {
+  const fd = inheritedSocket(terminal.env)
+  if (takeover) return (await import('./takeover.ts')).takeoverBindings(config, fd, terminal)
+  return { main: fd === undefined ? {} : { fd }, later: {} }
 }
 
 /** Seconds for the rest of the log. */
@@ -70,27 +102,41 @@ const announce = (server: RunningServer, config: Config, log: OpenLog): void => 
   log.flush()
 }
 
-const untilStopped = (server: RunningServer, terminal: Terminal, log: OpenLog): Promise<number> =>
+const untilStopped = (
+  serving: Promise<RunningServer>,
+  deps: {
+    readonly config: Config
+    readonly takenOver: Promise<void>
+    readonly terminal: Terminal
+    readonly log: OpenLog
+  },
+): Promise<number> =>
   new Promise((done) => {
+    const { terminal, log, config } = deps
     let stopping = false
-    const stop = (code: number, idle: number) => {
+    const stop = (code: number, options: StopOptions) => {
       if (stopping) return done(1)
       stopping = true
-      log.info('stopping')
-      server.stop({ idle }).then(
-        () => done(code),
+      log.info('stopping', { ...(options.handOver && { taken_over: true }) })
+      const over = serving.then((server) => server.stop(options))
+      over.then(
+        (cut) => {
+          if (cut > 0) log.warn('stop.cut', { connections: cut })
+          done(cut > 0 ? 1 : code)
+        },
         (error: unknown) => {
           log.error('stop.failed', { error })
           done(1)
         },
       )
     }
-    terminal.onSignal('SIGTERM', () => stop(0, 1))
-    terminal.onSignal('SIGINT', () => stop(0, 0))
+    terminal.onSignal('SIGTERM', () => stop(0, { idle: 1, delay: config.drainDelay }))
+    terminal.onSignal('SIGINT', () => stop(0, { idle: 0 }))
+    void deps.takenOver.then(() => stop(0, { idle: 1, handOver: true }))
     terminal.onFailure((kind, error) => {
       log.error(`process.${kind}`, { error, stack: error instanceof Error ? error.stack : '' })
       // A rejection that nobody awaited leaves nothing half done; an exception in the open may.
-      if (kind === 'uncaughtException') stop(1, 0)
+      if (kind === 'uncaughtException') stop(1, { idle: 1 })
     })
   })
 
@@ -101,7 +147,7 @@ const startDemo = async (config: Config, terminal: Terminal) => {
 
 const watchFile = async (
   file: string,
-  since: string,
+  { stamp, files }: LoadResult,
   terminal: Terminal,
   server: RunningServer,
   log: OpenLog,
@@ -109,7 +155,8 @@ const watchFile = async (
   const { watchConfiguration } = await import('../config/reload.ts')
   return watchConfiguration({
     file,
-    since,
+    files,
+    since: stamp,
     load: () => loadConfiguration(file, terminal.env),
     async apply(config) {
       const waiting = await server.apply(config)

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import { listOf, type Row, rowOf, secondsOf, textOf } from './loose.ts'
-import { checkKey, readCertificate } from './pem.ts'
+import { checkKey, isPem, readCertificate } from './pem.ts'
 import { type Path, type Report, Wrong } from './problem.ts'
 import { formatDuration } from './units.ts'
 
@@ -18,6 +18,13 @@ export const checkUpstreams = (data: Row, report: Report, folder: string): void 
     checkTls(rowOf(upstream.tls), [...path, 'tls'], report, folder)
   }
 }
+
+/** The files that hold certificates and keys, as they are written in the configuration. */
+export const certificateFiles = (data: Row): readonly string[] =>
+  Object.values(rowOf(data.upstreams))
+    .map((upstream) => rowOf(rowOf(upstream).tls))
+    .flatMap(({ ca, cert, key }) => [ca, cert, key].map((given) => textOf(given) ?? ''))
+    .filter((given) => given !== '' && !isPem(given))
 
 const checkTargets = (urls: readonly unknown[], path: Path, report: Report): void => {
   const seen = new Map<string, Path>()

@@ -1,7 +1,6 @@
 import { checkAccounts } from './check-accounts.ts'
 import { checkClients } from './check-clients.ts'
 import { checkFetch } from './check-fetch.ts'
-import { checkLater } from './check-later.ts'
 import { checkLifetimes } from './check-lifetimes.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkNames } from './check-names.ts'
@@ -34,5 +33,4 @@ const CHECKS: readonly ((data: Row, report: Report, folder: string) => void)[] =
   checkRegistration,
   checkAccounts,
   checkFetch,
-  checkLater,
 ]

@@ -1,5 +1,6 @@
 import type { GrantValues } from './grant-values.ts'
 import type { PublicKey } from './jwks.ts'
+import type { StoreLocation } from './store-location.ts'
 
 /**
  * A configuration, read and checked: what `load` returns and every room takes its slice of.
@@ -43,6 +44,8 @@ export type Config = {
   readonly audit: { readonly keep: number }
   /** Seconds that running requests and streams are given when the process is asked to stop. */
   readonly drain: number
+  /** Seconds that readiness is off before the listener closes. */
+  readonly drainDelay: number
   /** Scope name → the words that the consent page shows. */
   readonly scopes: ReadonlyMap<string, string>
   readonly upstreams: ReadonlyMap<string, UpstreamSettings>
@@ -66,11 +69,6 @@ export type RegistrationPolicy = {
 }
 
 export type Listen = { readonly host: string; readonly port: number }
-
-export type StoreLocation =
-  | { readonly kind: 'memory' }
-  | { readonly kind: 'sqlite'; readonly file: string }
-  | { readonly kind: 'redis' | 'postgres'; readonly url: string }
 
 export type TokenLifetimes = {
   readonly accessToken: number

@@ -54,9 +54,15 @@ const fileText = (name: string, files: FileTexts): string => {
   throw text
 }
 
+/** The files that `source` names in `${file:…}`, as they are written there. */
+export const namedFiles = (source: string): readonly string[] => [
+  ...new Set(Array.from(source.matchAll(/\$\{file:([^}]*)\}/g), ([, name = '']) => name)),
+]
+
 const readNamedFiles = async (source: string, folder: string): Promise<FileTexts> => {
-  const names = new Set(Array.from(source.matchAll(/\$\{file:([^}]*)\}/g), ([, name = '']) => name))
-  const entries = [...names].map(async (name) => [name, await readNamed(name, folder)] as const)
+  const entries = namedFiles(source).map(
+    async (name) => [name, await readNamed(name, folder)] as const,
+  )
   return new Map(await Promise.all(entries))
 }
 

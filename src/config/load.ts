@@ -1,11 +1,13 @@
 import { dirname, resolve } from 'node:path'
 import * as z from 'zod/mini'
 import { assemble } from './assemble.ts'
+import { certificateFiles } from './check-upstreams.ts'
 import { runChecks } from './checks.ts'
 import type { Config } from './config.ts'
-import { fileStamp } from './file-stamp.ts'
+import { fileStamps } from './file-stamp.ts'
 import { collectFindings } from './findings.ts'
-import { prepareInterpolation } from './interpolation.ts'
+import { namedFiles, prepareInterpolation } from './interpolation.ts'
+import { rowOf } from './loose.ts'
 import { type Problem, Wrong } from './problem.ts'
 import { readText } from './read-text.ts'
 import { schema } from './schema.ts'
@@ -14,8 +16,8 @@ import { readTree } from './yaml-tree.ts'
 
 export { formatProblem, type Problem } from './problem.ts'
 
-/** `stamp`: the state of the file that was read (see file-stamp.ts). */
-export type LoadResult = Judgement & { readonly stamp: string }
+/** `stamp`: the state of the `files` that were read, the configuration first (see file-stamp.ts). */
+export type LoadResult = Judgement & { readonly stamp: string; readonly files: readonly string[] }
 
 /**
  * Reads, fills in and checks a configuration file. Never rejects: whatever is wrong is told, all of it, in the order of
@@ -25,13 +27,21 @@ export const loadConfiguration = async (
   file: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<LoadResult> => {
-  // Before the file is read: if it is written meanwhile, its stamp will be another.
-  const stamp = await fileStamp(file)
+  const files: string[] = []
+  const stamps: string[] = []
+  // Before they are read: if one is written meanwhile, its stamp will be another.
+  const take = async (names: readonly string[]): Promise<void> => {
+    const fresh = names.filter((name) => !files.includes(name))
+    files.push(...fresh)
+    for (const name of fresh) stamps.push(await fileStamps([name]))
+  }
+  const result = (judgement: Judgement) => ({ ...judgement, files, stamp: stamps.join('\n') })
   try {
-    return { stamp, ...(await judge(await readText(file), file, env)) }
+    await take([file])
+    return result(await judge(await readText(file), file, env, take))
   } catch (error) {
     if (!(error instanceof Wrong)) throw error
-    return { stamp, problems: [{ file, line: 1, column: 1, path: '', message: error.message }] }
+    return result({ problems: [{ file, line: 1, column: 1, path: '', message: error.message }] })
   }
 }
 
@@ -43,16 +53,21 @@ const judge = async (
   text: string,
   file: string,
   env: Readonly<Record<string, string | undefined>>,
+  take: (files: readonly string[]) => Promise<void>,
 ): Promise<Judgement> => {
   const absolute = resolve(file)
-  const tree = readTree(text, await prepareInterpolation(text, env, dirname(absolute)))
+  const folder = dirname(absolute)
+  const takeNamed = (names: readonly string[]) => take(names.map((name) => resolve(folder, name)))
+  await takeNamed(namedFiles(text))
+  const tree = readTree(text, await prepareInterpolation(text, env, folder))
+  await takeNamed(certificateFiles(rowOf(tree.data)))
   const findings = collectFindings(tree, text, file)
   if (tree.data === undefined) return { problems: findings.problems() }
   if (tree.data === null) throw new Wrong('is empty')
 
   const parsed = z.safeParse(schema, tree.data, { jitless: true })
   if (!parsed.success) reportIssues(parsed.error.issues, schema, findings)
-  runChecks(tree.data, findings, dirname(absolute))
+  runChecks(tree.data, findings, folder)
   const problems = findings.problems()
   if (problems.length > 0 || !parsed.success) return { problems }
   return { config: assemble(parsed.data, absolute, findings.line), warnings: findings.warnings() }

@@ -5,10 +5,12 @@ import { Wrong } from './problem.ts'
 
 /** PEM as it is, or the text of a file named from `folder`. Throws `Wrong`; never quotes what was read. */
 export const readPem = (given: string, folder: string): string => {
-  const text = given.includes('-----BEGIN ') ? given : readFileText(resolve(folder, given))
-  if (!text.includes('-----BEGIN ')) throw new Wrong('is not PEM: -----BEGIN … is missing')
+  const text = isPem(given) ? given : readFileText(resolve(folder, given))
+  if (!isPem(text)) throw new Wrong('is not PEM: -----BEGIN … is missing')
   return text
 }
+
+export const isPem = (text: string): boolean => text.includes('-----BEGIN ')
 
 /** One or more certificates; gives the first. */
 export const readCertificate = (given: string, folder: string): X509Certificate => {

@@ -1,5 +1,5 @@
 import type { Config } from './config.ts'
-import { fileStamp } from './file-stamp.ts'
+import { fileStamps } from './file-stamp.ts'
 import type { LoadResult } from './load.ts'
 import type { Problem } from './problem.ts'
 
@@ -10,8 +10,9 @@ type Watched = {
   apply(config: Config, warnings: readonly Problem[]): Promise<void> | void
   /** Told why a change was not applied. The last good configuration stays. */
   refuse(problems: readonly Problem[]): void
-  /** Stamp of what is in force now, from `load`; without it, the file as it is found first. */
+  /** Stamp of what is in force now, and its files, from `load`; without it, the file as it is found first. */
   readonly since?: string
+  readonly files?: readonly string[]
 }
 
 export type ConfigurationWatch = {
@@ -23,10 +24,11 @@ export type ConfigurationWatch = {
 }
 
 /**
- * Applies changes of a configuration file. Looks at it four times a second, as no notification of the system covers editors
+ * Applies changes of a configuration file, and of those that it names (secrets, certificates). Looks at them four times a second, as no notification of the system covers editors
  * that rename, links that turn and network file systems alike; reads it when it has been still for 300 ms.
  */
 export const watchConfiguration = (watched: Watched): ConfigurationWatch => {
+  let files = watched.files ?? [watched.file]
   let judged = watched.since
   let seen = watched.since
   let still = 0
@@ -38,11 +40,12 @@ export const watchConfiguration = (watched: Watched): ConfigurationWatch => {
     const outcome = await attempt(watched)
     if (outcome === undefined) return
     judged = outcome.stamp
+    files = outcome.files
     problems = outcome.problems
     if (problems.length > 0) watched.refuse(problems)
   })
   const look = async () => {
-    const stamp = await fileStamp(watched.file)
+    const stamp = await fileStamps(files)
     judged ??= stamp
     still = stamp === seen ? still + SETTLING : 0
     seen = stamp
@@ -65,21 +68,21 @@ export const watchConfiguration = (watched: Watched): ConfigurationWatch => {
   }
 }
 
-type Outcome = { readonly stamp: string; readonly problems: readonly Problem[] }
+type Outcome = Pick<LoadResult, 'stamp' | 'files'> & { readonly problems: readonly Problem[] }
 
-/** Undefined when the file changed while it was read: what was read may be half of it, and there will be another look. */
+/** Undefined when a file changed while it was read: what was read may be half of it, and there will be another look. */
 const attempt = async ({ file, load, apply }: Watched): Promise<Outcome | undefined> => {
   const loaded = await load()
-  const { stamp } = loaded
-  if ((await fileStamp(file)) !== stamp) return undefined
-  if ('problems' in loaded) return { stamp, problems: loaded.problems }
+  const { stamp, files } = loaded
+  if ((await fileStamps(files)) !== stamp) return undefined
+  if ('problems' in loaded) return { stamp, files, problems: loaded.problems }
   try {
     await apply(loaded.config, loaded.warnings)
-    return { stamp, problems: [] }
+    return { stamp, files, problems: [] }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     const message = `is good, but could not be applied: ${reason}`
-    return { stamp, problems: [{ file, line: 1, column: 1, path: '', message }] }
+    return { stamp, files, problems: [{ file, line: 1, column: 1, path: '', message }] }
   }
 }
 

@@ -92,7 +92,7 @@ export const schema = object('Configuration of Portcullis: OAuth in front of HTT
   store: otherwise(
     'sqlite:data/portcullis.db',
     text(
-      'Where grants, tokens and sessions are kept. sqlite:FILE (one machine; a relative file starts at the folder of this file), memory: (forgotten at the end; one worker), or shared by several machines: redis:// rediss:// postgres://. A change needs a restart.',
+      'Where grants, tokens and sessions are kept. sqlite:FILE (one machine; a relative file starts at the folder of this file), memory: (forgotten at the end; one worker), or shared by several machines: redis:// rediss:// postgres:// (what may follow a ?: docs/configuration.md). A change needs a restart.',
       {},
       parseStore,
     ),
@@ -116,6 +116,13 @@ export const schema = object('Configuration of Portcullis: OAuth in front of HTT
     duration(
       'How long running requests and streams may go on when the process is asked to stop; what is left then is cut.',
       { min: 0, max: 86_400 },
+    ),
+  ),
+  drainDelay: otherwise(
+    '1s',
+    duration(
+      'How long /readyz says that the process stops before the public listener closes, so that a balancer that asks there sends nothing more. Longer than it takes to notice: its interval times the failures that it waits for. Comes before `drain`; not at SIGINT.',
+      { min: 0, max: 3600 },
     ),
   ),
   trustedProxies: otherwise(

@@ -1,8 +1,57 @@
 import { resolve } from 'node:path'
-import type { StoreLocation } from './config.ts'
+import { readPem } from './pem.ts'
+import { parsePostgres } from './postgres-url.ts'
 import { Wrong } from './problem.ts'
+import { parseRedis } from './redis-url.ts'
+import { withPem } from './store-url.ts'
 
-/** Where the store is. The file of `sqlite:` stays as it was written; `locate` makes it absolute. */
+export type StoreLocation =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'sqlite'; readonly file: string }
+  | RedisLocation
+  | PostgresLocation
+
+export type RedisLocation = {
+  readonly kind: 'redis'
+  readonly host: string
+  readonly port: number
+  readonly username?: string
+  readonly password?: string
+  readonly database: number
+  /** Of every key, list and channel. */
+  readonly prefix: string
+  /** How many replicas must have a write before it counts as done. */
+  readonly replicas: number
+  readonly tls?: StoreTls
+}
+
+export type PostgresLocation = {
+  readonly kind: 'postgres'
+  /** A name, an address, or the folder of a socket. */
+  readonly host: string
+  readonly port: number
+  readonly username: string
+  readonly password?: string
+  readonly database: string
+  /** Where our tables are. */
+  readonly schema: string
+  /** At most, besides the one that listens. */
+  readonly connections: number
+  readonly tls?: StoreTls
+}
+
+/** PEM texts (file names, until the configuration is assembled). `verify`: nothing, the authority, or also the host. */
+export type StoreTls = {
+  readonly verify: 'none' | 'ca' | 'full'
+  /** Instead of the authorities that Node trusts. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  /** Instead of the host, to ask for (SNI) and to verify. */
+  readonly servername?: string
+}
+
+/** Where the store is. Files stay as they were written; `locate` makes them absolute, and reads PEM. */
 export const parseStore = (text: string): StoreLocation => {
   if (text === 'memory') return { kind: 'memory' }
   const scheme = /^([a-z]+):/.exec(text)?.[1]
@@ -11,9 +60,12 @@ export const parseStore = (text: string): StoreLocation => {
   return parse(text)
 }
 
-/** A relative SQLite file starts at the folder of the configuration file. */
-export const locate = (store: StoreLocation, folder: string): StoreLocation =>
-  store.kind === 'sqlite' ? { kind: 'sqlite', file: resolve(folder, store.file) } : store
+/** Relative files start at the folder of the configuration file; PEM is read. Throws `Wrong` where it cannot be. */
+export const locate = (store: StoreLocation, folder: string): StoreLocation => {
+  if (store.kind === 'sqlite') return { kind: 'sqlite', file: resolve(folder, store.file) }
+  if (store.kind === 'memory' || store.tls === undefined) return store
+  return { ...store, tls: withPem(store.tls, (file) => readPem(file, folder)) }
+}
 
 const FORMS =
   'must be memory:, sqlite:FILE, or a URL that begins with redis://, rediss://, postgres:// or postgresql://'
@@ -33,20 +85,11 @@ const sqlite = (text: string): StoreLocation => {
   return { kind: 'sqlite', file }
 }
 
-const shared =
-  (kind: 'redis' | 'postgres') =>
-  (text: string): StoreLocation => {
-    // The text may hold a password, so no message repeats it.
-    if (!/^[a-z]+:\/\//.test(text) || !URL.canParse(text))
-      throw new Wrong(`must be a ${kind}:// URL with a host`)
-    return { kind, url: text }
-  }
-
-const SCHEMES = new Map([
+const SCHEMES = new Map<string, (text: string) => StoreLocation>([
   ['memory', memory],
   ['sqlite', sqlite],
-  ['redis', shared('redis')],
-  ['rediss', shared('redis')],
-  ['postgres', shared('postgres')],
-  ['postgresql', shared('postgres')],
+  ['redis', parseRedis],
+  ['rediss', parseRedis],
+  ['postgres', parsePostgres],
+  ['postgresql', parsePostgres],
 ])

@@ -27,6 +27,7 @@ import { type Upload, upload } from './upload.ts'
 import {
   CLIENT_GONE,
   CLIENT_SLOW,
+  CLOSING,
   ENDED,
   EXHAUSTED,
   EXPIRED,
@@ -156,9 +157,12 @@ const fail = (errand: Errand, failure: Failure, error?: unknown): void => {
   settle(errand, streamReason(failure.error), failure.error)
   job.failed(failure, answered, UNCLEAR.has(failure) ? { target: target.name, error } : undefined)
   if (!answered) return
-  if (errand.endless && (failure === ENDED || failure === EXPIRED)) leave(relay)
+  if (errand.endless && PROPER.has(failure)) leave(relay)
   else cut(relay)
 }
+
+/** What ends a stream that has no end of its own as if it had one. */
+const PROPER: ReadonlySet<Failure> = new Set([ENDED, EXPIRED, CLOSING])
 
 /** What a connection tells of the request that has it. */
 export const ERRANDS: ConnectionListener<Errand> = {

@@ -26,7 +26,7 @@ import { isRefusal, type Refusal, refusal } from './refusal.ts'
 import { answerPreflight, refuse, refuseUpgrade } from './refuse.ts'
 import { METHOD } from './request-head.ts'
 import { stands } from './standing.ts'
-import { ROUTE_ENDED } from './stream-end.ts'
+import { ROUTE_ENDED, STOPPING } from './stream-end.ts'
 import { createStreams } from './streams.ts'
 import { createUpgrader } from './upgrade.ts'
 import { upgradePlace } from './upgrade-place.ts'
@@ -52,8 +52,8 @@ export type Gateway = {
   review(newer: Pick<Gateway, 'admits'>): void
   /** For a gateway that gets no more requests: closes it when those under way have finished. */
   retire(): Promise<void>
-  /** Ends the WebSockets; no other comes in. Resolves when they are over. */
-  endTunnels(): Promise<void>
+  /** Ends WebSockets and event streams; no other WebSocket comes in. Resolves when those are over. */
+  endStreams(): Promise<void>
   close(): Promise<void>
 }
 
@@ -255,7 +255,11 @@ export const createGateway = (deps: {
       forwarder.close()
       streams.close()
     },
-    endTunnels: () => upgrader.close(),
+    endStreams() {
+      const over = upgrader.close()
+      streams.review(({ kind }) => kind !== 'sse', STOPPING)
+      return over
+    },
     async close() {
       upstreams.close()
       await upgrader.close()

@@ -1,6 +1,6 @@
 import type { Ended } from '../store/tokens.ts'
 import type { StreamReason } from '../telemetry/stream-counts.ts'
-import { ENDED, EXPIRED, type Failure } from './upstream-failure.ts'
+import { CLOSING, ENDED, EXPIRED, type Failure } from './upstream-failure.ts'
 
 /** Why what a token opened is ended before its time. */
 export type StreamEnd = {
@@ -16,6 +16,7 @@ export const GRANT_ENDED = under('the grant has ended')
 export const ROUTE_ENDED = under('the route no longer lets it in')
 const CLIENT_ENDED = under('the client is disabled')
 const ACCOUNT_ENDED = under('the account is disabled')
+export const STOPPING: StreamEnd = { failure: CLOSING, words: 'service restart' }
 export const TOKEN_EXPIRED: StreamEnd = {
   failure: EXPIRED,
   words: 'the access token has expired',

@@ -36,9 +36,9 @@ import {
   UNTRUSTED,
 } from './upstream-failure.ts'
 import {
-  GOING_AWAY,
   joinSockets,
   milliseconds,
+  SERVICE_RESTART,
   startTimer,
   type Tunnel,
 } from './websocket-tunnel.ts'
@@ -56,7 +56,7 @@ export type Upgrader = {
   ): Tunnel
   /** Loads the library. */
   warm(): Promise<void>
-  /** Ends every tunnel with 1001 (going away), and every handshake with 503. Resolves when all are over, in seconds. */
+  /** Ends every tunnel with 1012 (service restart), and every handshake with 503. Resolves when all are over, in seconds. */
   close(): Promise<void>
 }
 
@@ -95,7 +95,7 @@ export const createUpgrader = ({ log }: { readonly log: Log }): Upgrader => {
     },
     async close() {
       const over = [...running.values()].map(({ promise }) => promise)
-      for (const tunnel of running.keys()) tunnel.end(GOING_AWAY, 'going away', CLOSING)
+      for (const tunnel of running.keys()) tunnel.end(SERVICE_RESTART, 'service restart', CLOSING)
       await Promise.all(over)
     },
   }

@@ -172,7 +172,10 @@ export const startTimer = (seconds: number, expired: () => void): NodeJS.Timeout
 export const milliseconds = (seconds: number): number => Math.min(seconds * 1000, 2 ** 31 - 1)
 
 /** RFC 6455 §7.4.1; 1000 would tell many a client not to come again. */
-export const GOING_AWAY = 1001
+const GOING_AWAY = 1001
+
+/** Of the registry that RFC 6455 §11.7 sets up: come again, after a moment of your own. */
+export const SERVICE_RESTART = 1012
 
 const KEEP_ALIVE_MS = 60_000
 

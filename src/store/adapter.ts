@@ -14,6 +14,7 @@ export type Engine = {
   readonly channel: Channel
   ping(): Promise<void>
   purge(limit: number): Promise<number>
+  rows(): Promise<number>
   close(): Promise<void>
 }
 
@@ -69,6 +70,7 @@ export const createStore = (engine: Engine): Store => {
     channel: engine.channel,
     ping: engine.ping,
     purge: engine.purge,
+    rows: engine.rows,
     close: engine.close,
   } satisfies Store)
   return store

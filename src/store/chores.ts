@@ -5,17 +5,22 @@ import type { Store } from './store.ts'
 export type Chores = {
   /** Takes each step; one that fails is logged, and taken again every half minute until it is done. */
   finish(steps: readonly Step[]): Promise<void>
+  /** A step: counts the rows anew. */
+  count(): Promise<void>
+  /** How many there were when they were last counted. */
+  rows(): number
   /** Resolves when the step that is under way is done. No other is taken. */
   stop(): Promise<void>
 }
 
 type Step = () => Promise<unknown>
 
-/** Deletes expired rows every half minute, a thousand at a time, so that nothing else waits for long. */
-export const createChores = (store: Pick<Store, 'purge'>, log: Log): Chores => {
+/** Deletes expired rows every half minute, and counts the others, a thousand at a time, so that nothing else waits for long. */
+export const createChores = (store: Pick<Store, 'purge' | 'rows'>, log: Log): Chores => {
   const running = new Set<Promise<void>>()
   let unfinished: readonly Step[] = []
   let stopped = false
+  let rows = 0
 
   const take = async (steps: readonly Step[]): Promise<void> => {
     for (const step of steps) {
@@ -39,18 +44,24 @@ export const createChores = (store: Pick<Store, 'purge'>, log: Log): Chores => {
     while (!stopped && (await store.purge(ROWS)) === ROWS);
   }
 
+  const count = async (): Promise<void> => {
+    rows = await store.rows()
+  }
+
   const doAll = (): Promise<void> => {
-    const steps = [...unfinished, purge]
+    const steps = [...unfinished, purge, count]
     unfinished = []
-    // A purge that failed is due again anyway.
+    // A purge or a count that failed is due again anyway.
     return finish(steps).then(() => {
-      unfinished = unfinished.filter((step) => step !== purge)
+      unfinished = unfinished.filter((step) => step !== purge && step !== count)
     })
   }
 
   const timer = setInterval(doAll, EVERY).unref()
   return {
     finish,
+    count,
+    rows: () => rows,
     async stop() {
       stopped = true
       clearInterval(timer)

@@ -28,6 +28,7 @@ export const memoryStore = (deps: { readonly clock: Clock; readonly log: Log }):
     channel: { healthy: () => true, silence: () => 0, lag: () => 0 },
     ping: () => whileOpen(() => undefined),
     purge: (limit) => whileOpen(() => table.purge(limit)),
+    rows: () => whileOpen(() => table.size()),
     close: async () => {
       closed = true
     },
@@ -47,6 +48,7 @@ type Table = {
   commit(writes: readonly Write[]): Committed
   list(index: string, after: number, limit: number, newest: boolean): ListedRow[]
   purge(limit: number): number
+  size(): number
 }
 
 const createTable = (now: () => number): Table => {
@@ -102,6 +104,7 @@ const createTable = (now: () => number): Table => {
       }
       return found
     },
+    size: () => rows.size,
     purge(limit) {
       let purged = 0
       for (const row of rows.values()) {

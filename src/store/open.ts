@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -15,8 +16,9 @@ import { endFormer, endOver } from './former.ts'
 import { createGrants, type Grant, type Grants } from './grants.ts'
 import { keptSecret } from './kept-secret.ts'
 import { createLastUsed, type LastUsed } from './last-used.ts'
+import { createLateNames, type LateNames } from './late-names.ts'
 import { createLives, type Lives } from './lives.ts'
-import { memoryStore } from './memory.ts'
+import { openStore } from './open-store.ts'
 import { createPasswords, type Passwords } from './passwords.ts'
 import { createPushedRequests, type PushedRequests } from './pushed-requests.ts'
 import { createTokenReader } from './read-token.ts'
@@ -24,9 +26,9 @@ import { createRefreshTokens, type RefreshTokens } from './refresh-tokens.ts'
 import { createRegistrationTokens, type RegistrationTokens } from './registration-tokens.ts'
 import { createSecrets, randomSecret, type Secrets } from './secrets.ts'
 import { createSessions, type Sessions } from './sessions.ts'
-import { openStandings, type Standings, withEpochs } from './standing.ts'
-import { MISSED, type Store, StoreRefused } from './store.ts'
-import { type FileTerms, NAMES, openTerms } from './terms.ts'
+import { openStandings, withEpochs } from './standing.ts'
+import { MISSED, type Store, StoreRefused, StoreUnavailable } from './store.ts'
+import { NAMES, openTerms } from './terms.ts'
 import { type AccessTokens, createAccessTokens, type Ended } from './tokens.ts'
 
 /** Everything that outlives a request. */
@@ -50,6 +52,8 @@ export type Stores = {
   readonly consents: Consents
   readonly passwords: Passwords
   readonly audit: AuditTrail
+  /** About how many rows the store has, as of the last half minute. */
+  rows(): number
   readonly lastUsed: LastUsed
   /**
    * Takes on a configuration that was read anew (not its `store`). What it no longer names, or names with another
@@ -71,10 +75,12 @@ export const openStores = async (
 ): Promise<Stores> => {
   let config = initial
   const { clock, log } = deps
-  const store = deps.store ?? (await openStore(config, deps))
+  requireSecret(config)
+  const store = deps.store ?? (await openStore(config.store, deps))
   const secrets = createSecrets(secretsOf(config))
-  const { terms, fileTerms, standings } = await knownNames({ store, secrets, clock })
-  const over = terms.replace(config)
+  const names = createLateNames()
+  const { terms, fileTerms, standings } = names
+  let closed = false
   const tokenLife = () => longestTokenLife(config)
   const policy = () => config.registrationPolicy
   const clients = createClients({
@@ -120,7 +126,15 @@ export const openStores = async (
       void chores.finish([() => terms.look(endElsewhere)])
     }
   })
-  void settle(over)
+  await readNames({
+    ...{ store, secrets, clock, log, shared: isShared(config), stopped: () => closed },
+    begin(read) {
+      const over = read.terms.replace(config)
+      names.begin(read)
+      void settle(over)
+      void chores.finish([chores.count])
+    },
+  })
 
   const grantLife = () => longestGrantLife(config)
   const endAllOfClient = (client_id: string, reason: string, which: 'all' | 'over') => {
@@ -143,6 +157,7 @@ export const openStores = async (
   })
 
   return {
+    rows: chores.rows,
     ...{ store, secrets, tokens, grants, sessions, consents, audit, lastUsed },
     clients: { ...clients, ...clientRegistry },
     accounts: { ...accounts, ...accountRegistry },
@@ -169,6 +184,7 @@ export const openStores = async (
       await settle(former)
     },
     async close() {
+      closed = true
       unsubscribe()
       standings.close()
       await chores.stop()
@@ -180,30 +196,39 @@ export const openStores = async (
   }
 }
 
-const openStore = async (config: Config, deps: { clock: Clock; log: Log }): Promise<Store> => {
-  const { store } = config
-  if (store.kind === 'memory') return memoryStore(deps)
-  if (store.kind === 'sqlite') return (await import('./sqlite.ts')).sqliteStore(store.file, deps)
-  throw new StoreRefused(
-    `store: ${store.kind} is not in this release`,
-    'Use sqlite:FILE, or memory: for what may be lost at the next start.',
-  )
-}
-
-const knownNames = async (deps: {
+/** Reads them until the store answers: one that is shared may come later than we do. */
+const readNames = async (deps: {
   readonly store: Store
   readonly secrets: Secrets
   readonly clock: Clock
-}): Promise<{
-  readonly terms: FileTerms
-  /** Without what was ended by disabling, and by passwords of people's own. */
-  readonly fileTerms: FileTerms
-  readonly standings: Standings
-}> => {
+  readonly log: Log
+  readonly shared: boolean
+  readonly begin: LateNames['begin']
+  readonly stopped: () => boolean
+}): Promise<void> => {
+  const attempt = async (): Promise<void> => {
+    const fileTerms = await openTerms(deps)
+    const standings = await openStandings(deps)
+    deps.begin({ terms: withEpochs(fileTerms, standings), fileTerms, standings })
+  }
+  const insist = async (): Promise<void> => {
+    while (!deps.stopped()) {
+      await pause(AGAIN, undefined, { ref: false })
+      try {
+        return await attempt()
+      } catch (cause) {
+        deps.log.debug('store.names', { cause })
+      }
+    }
+  }
   try {
-    const [fileTerms, standings] = await Promise.all([openTerms(deps), openStandings(deps)])
-    return { terms: withEpochs(fileTerms, standings), fileTerms, standings }
+    await attempt()
   } catch (cause) {
+    if (deps.shared && cause instanceof StoreUnavailable) {
+      deps.log.warn('store.unavailable', { cause })
+      void insist()
+      return
+    }
     await deps.store.close()
     throw new StoreRefused(
       'store: what it knows of the configuration cannot be read',
@@ -211,6 +236,20 @@ const knownNames = async (deps: {
       { cause },
     )
   }
+}
+
+// Milliseconds.
+const AGAIN = 250
+
+const isShared = ({ store }: Pick<Config, 'store'>): boolean =>
+  store.kind === 'redis' || store.kind === 'postgres'
+
+const requireSecret = (config: Config): void => {
+  if (!isShared(config) || config.secret.length > 0) return
+  throw new StoreRefused(
+    'secret: is empty, and the store is shared',
+    'Give every instance the same: openssl rand -base64 32.',
+  )
 }
 
 const secretsOf = (config: Config): readonly string[] => {

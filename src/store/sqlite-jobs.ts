@@ -17,11 +17,13 @@ export type JobWork =
       readonly at: number
     }
   | { readonly kind: 'purge'; readonly limit: number; readonly now: number; readonly at: number }
+  | { readonly kind: 'count' }
   | { readonly kind: 'beat'; readonly process: string; readonly sent: number; readonly at: number }
 
 export type Outcome =
   | { readonly id: number; readonly committed: Committed }
   | { readonly id: number; readonly purged: number }
+  | { readonly id: number; readonly counted: number }
   | { readonly id: number; readonly failure: string }
 
 export type WriterSettings = {

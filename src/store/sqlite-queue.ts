@@ -9,6 +9,8 @@ import { StoreUnavailable } from './store.ts'
 export type WriteQueue = {
   commit(work: Extract<JobWork, { kind: 'commit' }>): Promise<Committed>
   purge(work: Extract<JobWork, { kind: 'purge' }>): Promise<number>
+  /** Rows, in the thread: it looks at all of them. */
+  count(): Promise<number>
   beat(work: Extract<JobWork, { kind: 'beat' }>): Promise<void>
   /** Lets what is queued finish, within the deadline. */
   close(): Promise<void>
@@ -104,6 +106,11 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
     async purge(work) {
       const outcome = await submit(work)
       if ('purged' in outcome) return outcome.purged
+      throw unavailable(outcome)
+    },
+    async count() {
+      const outcome = await submit({ kind: 'count' })
+      if ('counted' in outcome) return outcome.counted
       throw unavailable(outcome)
     },
     async beat(work) {

@@ -3,7 +3,10 @@ import type { Committed } from './adapter.ts'
 import type { JobWork, Outcome } from './sqlite-jobs.ts'
 import type { Write } from './store.ts'
 
-type Result = Omit<Extract<Outcome, { committed: Committed }>, 'id'> | { readonly purged: number }
+type Result =
+  | Omit<Extract<Outcome, { committed: Committed }>, 'id'>
+  | { readonly purged: number }
+  | { readonly counted: number }
 
 type Row = { readonly id: number; readonly value: string; readonly expires: number }
 
@@ -24,6 +27,7 @@ export const createSteps = (database: DatabaseSync): ((work: JobWork) => Result)
   const purgeRows = database.prepare(
     'DELETE FROM rows WHERE id IN (SELECT id FROM rows WHERE expires <= ? LIMIT ?)',
   )
+  const count = database.prepare('SELECT count(*) AS rows FROM rows')
   const purgeEvents = database.prepare('DELETE FROM events WHERE at < ?')
   const purgeBeats = database.prepare('DELETE FROM beats WHERE at < ?')
 
@@ -78,6 +82,7 @@ export const createSteps = (database: DatabaseSync): ((work: JobWork) => Result)
 
   return (work) => {
     if (work.kind === 'commit') return commit(work)
+    if (work.kind === 'count') return { counted: Number(count.get()?.rows) }
     if (work.kind === 'beat') {
       beat.run(work.process, work.sent, work.at)
       return { purged: 0 }

@@ -77,6 +77,7 @@ export const sqliteStore = (file: string, deps: SqliteDeps): Store => {
     commit: (writes, publish) =>
       whileOpen(() => queue.commit({ kind: 'commit', writes, publish, now: now(), at: at() })),
     purge: (limit) => whileOpen(() => queue.purge({ kind: 'purge', limit, now: now(), at: at() })),
+    rows: () => whileOpen(queue.count),
     subscribe: listeners.add,
     channel,
     async close() {

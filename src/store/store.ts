@@ -73,6 +73,8 @@ export interface Store extends KeyvStorageAdapter {
   ping(): Promise<void>
   /** Deletes at most `limit` expired rows; resolves to how many. */
   purge(limit: number): Promise<number>
+  /** About how many rows there are, those among them that expired and were not purged yet. */
+  rows(): Promise<number>
   close(): Promise<void>
 }
 

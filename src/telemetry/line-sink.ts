@@ -13,10 +13,11 @@ export type LineSink = {
 
 /**
  * Lines on a file descriptor, a batch at a time. At most 4 MiB wait; what comes on top is dropped and counted, and so is a
- * batch that cannot be written (a full disk, a reader that is gone). The next one is tried again.
+ * batch that cannot be written (a full disk, a reader that is gone). The next one is tried again. No batch of several lines
+ * has over `longest` bytes.
  */
-export const createLineSink = (fd: number): LineSink => {
-  let waiting: string[] = []
+export const createLineSink = (fd: number, longest = Number.POSITIVE_INFINITY): LineSink => {
+  const waiting: string[] = []
   let size = 0
   let flying = NOTHING
   let lost = 0
@@ -27,11 +28,11 @@ export const createLineSink = (fd: number): LineSink => {
     clearTimeout(timer)
     timer = undefined
     if (flying.lines > 0 || size === 0) return
-    const batch = Buffer.from(waiting.join(''))
-    flying = { lines: waiting.length, size }
-    waiting = []
-    size = 0
-    put(batch)
+    const lines = waiting.splice(0, fitting(waiting, longest))
+    const text = lines.join('')
+    flying = { lines: lines.length, size: text.length }
+    size -= text.length
+    put(Buffer.from(text))
   }
 
   const put = (batch: Buffer): void => {
@@ -49,7 +50,7 @@ export const createLineSink = (fd: number): LineSink => {
   }
 
   const proceed = (): void => {
-    if (size >= BATCH || (told.length > 0 && size > 0)) start()
+    if (size >= Math.min(BATCH, longest) || (told.length > 0 && size > 0)) start()
     else if (size > 0) timer ??= setTimeout(start, SOON_MS).unref()
     else if (flying.lines === 0) for (const tell of told.splice(0)) tell()
   }
@@ -75,6 +76,17 @@ export const createLineSink = (fd: number): LineSink => {
     },
     dropped: () => lost,
   }
+}
+
+/** How many lines go together; one always does. */
+const fitting = (lines: readonly string[], longest: number): number => {
+  if (longest === Number.POSITIVE_INFINITY) return lines.length
+  let bytes = 0
+  const end = lines.findIndex((line) => {
+    bytes += Buffer.byteLength(line)
+    return bytes > longest
+  })
+  return end < 0 ? lines.length : Math.max(1, end)
 }
 
 const NOTHING = { lines: 0, size: 0 }

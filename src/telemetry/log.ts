@@ -28,11 +28,12 @@ export type OpenLog = Log & {
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, audit() {} }
 
 /**
- * JSON lines on a file descriptor, asynchronously: the event loop never waits for a reader. At most 4 MiB wait;
+ * JSON lines on standard output, each with `base`, asynchronously: the event loop never waits for a reader. At most 4 MiB wait;
  * what comes on top is dropped and counted. Lines are kept until `begin` has loaded the writer.
  */
-export const openLog = (level: string, fd = 1): OpenLog => {
-  const sink = createLineSink(fd)
+export const openLog = (level: string, base?: LogFields): OpenLog => {
+  // Lines of processes that share a pipe stay whole as long as a write is no longer than PIPE_BUF.
+  const sink = createLineSink(1, base === undefined ? undefined : PIPE_BUF)
   let writer: Writer | undefined
   const early: (() => void)[] = []
   const write = (act: (to: Writer) => void) => {
@@ -53,7 +54,7 @@ export const openLog = (level: string, fd = 1): OpenLog => {
     error: line('error', true),
     audit: line('audit', true),
     async begin() {
-      writer = await openWriter(level, sink)
+      writer = await openWriter(level, sink, base)
       for (const act of early.splice(0)) act()
     },
     dropped: sink.dropped,
@@ -66,15 +67,18 @@ export const openLog = (level: string, fd = 1): OpenLog => {
   }
 }
 
+/** The longest write to a pipe that nobody else's gets into, on Linux. */
+const PIPE_BUF = 4096
+
 type Writer = Awaited<ReturnType<typeof openWriter>>
 
 // A sink of ours: pino's own waits for the reader when it flushes and at exit, for ever when there is none.
-const openWriter = async (level: string, sink: LineSink) => {
+const openWriter = async (level: string, sink: LineSink, base: LogFields = {}) => {
   const { default: pino } = await import('pino')
   const logger = pino(
     {
       level,
-      base: null,
+      base: { ...base },
       timestamp: pino.stdTimeFunctions.isoTime,
       customLevels: { audit: 55 },
       formatters: { level: (label) => ({ level: label }) },

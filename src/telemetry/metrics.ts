@@ -13,14 +13,37 @@ export type Metrics = {
   exchange(exchange: Exchange): void
   /** Adds one to `portcullis_events_total{event}`. */
   event(name: string): void
-  /** A value that is read when it is asked for. */
-  gauge(name: string, help: string, read: () => number): void
+  /** A value that is read when it is asked for. `over` says what several processes have together. */
+  gauge(name: string, help: string, read: () => number, over?: Over): void
   /** A counter kept elsewhere, read when it is asked for. */
   counter(name: string, help: string, read: () => number): void
   /** The same with labels, of which there must be a bounded number. */
-  series(name: string, help: string, type: Reading['type'], read: () => readonly Labelled[]): void
+  series(
+    name: string,
+    help: string,
+    type: Reading['type'],
+    read: () => readonly Labelled[],
+    over?: Over,
+  ): void
   histogram(name: string, help: string, read: () => readonly LabelledHistogram[]): void
-  exposition(): Promise<{ readonly contentType: string; readonly text: string }>
+  /** All of it as data, to be put together with that of other processes. */
+  snapshot(): Promise<Snapshot>
+  exposition(): Promise<Exposition>
+}
+
+/** In the format of prom-client; what comes from another process is passed on as it is. */
+export type Snapshot = readonly object[]
+
+type Exposition = { readonly contentType: string; readonly text: string }
+type Over = 'sum' | 'min' | 'max'
+
+/** What several processes counted, as one. */
+export const mergeSnapshots = async (snapshots: readonly Snapshot[]): Promise<Snapshot> =>
+  (await merged(snapshots)).getMetricsAsJSON()
+
+export const expositionOf = async (snapshots: readonly Snapshot[]): Promise<Exposition> => {
+  const registry = await merged(snapshots)
+  return { contentType: registry.contentType, text: await registry.metrics() }
 }
 
 export const createMetrics = (): Metrics => {
@@ -45,6 +68,10 @@ export const createMetrics = (): Metrics => {
     },
   ]
   let registry: Promise<Registry> | undefined
+  const load = () => {
+    registry ??= expose({ requests, histograms, events, read })
+    return registry
+  }
 
   return {
     exchange(exchange) {
@@ -61,8 +88,12 @@ export const createMetrics = (): Metrics => {
     event(name) {
       events.set(name, (events.get(name) ?? 0) + 1)
     },
-    gauge: (name, help, value) =>
-      void read.push({ name, help, type: 'gauge', value: () => [{ labels: {}, value: value() }] }),
+    gauge: (name, help, value, over) =>
+      void read.push({
+        ...{ name, help, over },
+        type: 'gauge',
+        value: () => [{ labels: {}, value: value() }],
+      }),
     counter: (name, help, value) =>
       void read.push({
         name,
@@ -70,14 +101,19 @@ export const createMetrics = (): Metrics => {
         type: 'counter',
         value: () => [{ labels: {}, value: value() }],
       }),
-    series: (name, help, type, value) => void read.push({ name, help, type, value }),
+    series: (name, help, type, value, over) => void read.push({ name, help, type, value, over }),
     histogram: (name, help, value) => void histograms.push({ name, help, value }),
+    snapshot: async () => (await load()).getMetricsAsJSON(),
     async exposition() {
-      registry ??= expose({ requests, histograms, events, read })
-      const known = await registry
+      const known = await load()
       return { contentType: known.contentType, text: await known.metrics() }
     },
   }
+}
+
+const merged = async (snapshots: readonly Snapshot[]): Promise<Registry> => {
+  const { AggregatorRegistry } = await import('prom-client')
+  return AggregatorRegistry.aggregate([...snapshots])
 }
 
 /** The route label of what is not forwarded: our own endpoints, pages and 404s. */
@@ -94,6 +130,7 @@ type Reading = {
   readonly help: string
   readonly type: 'gauge' | 'counter'
   readonly value: () => readonly Labelled[]
+  readonly over?: Over | undefined
 }
 
 type HistogramReading = {
@@ -157,8 +194,8 @@ const expose = async (counted: Counted): Promise<Registry> => {
   return registry
 }
 
-const valueMetric = ({ name, help, type, value }: Reading) => {
-  const metric = { name, help, type, aggregator: 'sum' }
+const valueMetric = ({ name, help, type, value, over = 'sum' }: Reading) => {
+  const metric = { name, help, type, aggregator: over }
   return { ...metric, get: async () => ({ ...metric, values: [...value()] }) } as never
 }
 

@@ -17,6 +17,7 @@ export const exportUpstreams = (metrics: Metrics, tallies: Tallies): void => {
     '1 while a target gets requests, 0 while it is unwell or left out',
     'gauge',
     each(({ up }) => up),
+    'min',
   )
   metrics.series(
     'portcullis_upstream_retries_total',

@@ -190,6 +190,7 @@ const DEFAULTS: Omit<Config, 'file' | 'issuer' | 'listen' | 'clients' | 'account
   lines: { clients: new Map(), accounts: new Map() },
   log: { level: 'info', access: true },
   drain: 5,
+  drainDelay: 0,
   scopes: new Map([
     ['orders.read', 'See your orders'],
     ['orders.write', 'Create and change your orders'],

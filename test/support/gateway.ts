@@ -231,6 +231,7 @@ const gatewayConfig = (given: GatewayGiven): Config => {
     lines: { clients: new Map(), accounts: new Map() },
     log: { level: 'silent', access: false },
     drain: 1,
+    drainDelay: 0,
     scopes: new Map([['orders.read', 'See your orders']]),
     upstreams: new Map(
       Object.entries(given.upstreams).map(([name, upstream]) => [name, settingsOf(name, upstream)]),

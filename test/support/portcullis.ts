@@ -52,19 +52,33 @@ export const startPortcullis = async (
   }
 }
 
+export type SpawnedPortcullis = Omit<Portcullis, 'server' | 'logged'> & {
+  readonly child: ChildProcess
+  readonly file: string
+  /** What the configuration takes from the environment. */
+  readonly env: Readonly<Record<string, string>>
+  /** Standard output and standard error. */
+  output(): string
+}
+
 /** Starts it as a process of its own, `portcullis start`, and waits until it is ready. */
 export const spawnPortcullis = async (
   yaml: string,
   /** `files`: how many it may have open; `most`: as many as it is allowed to ask for. */
-  options: { env?: Record<string, string>; files?: number | 'most' } = {},
-): Promise<Omit<Portcullis, 'server' | 'logged'> & { child: ChildProcess; output(): string }> => {
+  options: {
+    env?: Record<string, string>
+    execArgv?: readonly string[]
+    files?: number | 'most'
+  } = {},
+): Promise<SpawnedPortcullis> => {
   const { folder, file, port, adminPort, origin } = await layOut(yaml)
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-  const command = [process.execPath, main, 'start', '--config', file]
+  const env = { ORIGIN: origin, PORT: String(port), ...options.env }
+  const command = [process.execPath, ...(options.execArgv ?? []), main, 'start', '--config', file]
   const files = options.files === 'most' ? '"$(ulimit -Hn)"' : options.files
   const limited = files === undefined ? '' : `ulimit -n ${files}; `
   const child = spawn('/bin/sh', ['-c', `${limited}exec "$@"`, 'sh', ...command], {
-    env: { ...process.env, ORIGIN: origin, PORT: String(port), ...options.env },
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
@@ -85,6 +99,8 @@ export const spawnPortcullis = async (
     port,
     admin,
     folder,
+    file,
+    env,
     child,
     output: () => output,
     async stop() {
@@ -119,16 +135,20 @@ export const freePort = (): Promise<number> =>
     })
   })
 
+const ADMIN_TOKEN = 'an-admin-token-of-the-tests-long-enough'
+
 const layOut = async (yaml: string) => {
   const [port, adminPort] = await Promise.all([freePort(), freePort()])
   const folder = await mkdtemp(join(tmpdir(), 'portcullis-'))
   const origin = `http://127.0.0.1:${port}`
   const file = join(folder, 'portcullis.yaml')
+  // Needed where the store is shared.
+  const token = /^store: .*:\/\//m.test(yaml) ? `, token: ${ADMIN_TOKEN}` : ''
   const given = (key: string) => new RegExp(`^${key}:`, 'm').test(yaml)
   const head = [
     given('issuer') ? '' : `issuer: ${origin}`,
     given('listen') ? '' : `listen: 127.0.0.1:${port}`,
-    given('admin') ? '' : `admin: { listen: '127.0.0.1:${adminPort}' }`,
+    given('admin') ? '' : `admin: { listen: '127.0.0.1:${adminPort}'${token} }`,
     given('store') ? '' : 'store: sqlite:data/portcullis.db',
   ]
   await writeFile(file, `${head.filter(Boolean).join('\n')}\n${yaml}`)

@@ -2,20 +2,21 @@ import { DatabaseSync } from 'node:sqlite'
 import { systemClock } from '../../src/clock.ts'
 import { keptSecret } from '../../src/store/kept-secret.ts'
 import { openStores } from '../../src/store/open.ts'
-import { sqliteStore } from '../../src/store/sqlite.ts'
+import { openStore } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
-import { storeConfig } from './stores.ts'
+import { locationOf, storeConfig } from './stores.ts'
 
-// One more process on a store file: answers each task over the channel to the test that forked it.
+// One more process on a store (a file, or a URL): answers each task over the channel to the test that forked it.
 const [file = ''] = process.argv.slice(2)
+const location = locationOf(file)
 const deps = { clock: systemClock, log: silentLog, deadline: 15 }
 const inAMinute = () => Date.now() + 60_000
-let opened: Store | undefined
+let opened: Promise<Store> | undefined
 let held: DatabaseSync | undefined
 
-const store = (): Store => {
-  opened ??= sqliteStore(file, deps)
+const store = (): Promise<Store> => {
+  opened ??= openStore(location, deps)
   return opened
 }
 
@@ -28,8 +29,8 @@ const tasks = new Map<string, (parameters: never) => unknown>([
     async ({ keys, callers }: { keys: readonly string[]; callers: number }) => {
       const won: string[] = []
       for (const key of keys) {
-        const swap = (next: number) =>
-          store().swap({
+        const swap = async (next: number) =>
+          (await store()).swap({
             key,
             expected: undefined,
             next: `${process.pid} ${next}`,
@@ -44,7 +45,7 @@ const tasks = new Map<string, (parameters: never) => unknown>([
   [
     'claim',
     async ({ values, callers }: { values: readonly string[]; callers: number }) => {
-      const stores = await openStores(storeConfig({ store: { kind: 'sqlite', file } }), deps)
+      const stores = await openStores(storeConfig({ store: location }), deps)
       const claimed: string[] = []
       const claim = async (value: string) => {
         const code = await stores.codes.find(value)
@@ -63,7 +64,7 @@ const tasks = new Map<string, (parameters: never) => unknown>([
   [
     'redeem-devices',
     async ({ values, callers }: { values: readonly string[]; callers: number }) => {
-      const stores = await openStores(storeConfig({ store: { kind: 'sqlite', file } }), deps)
+      const stores = await openStores(storeConfig({ store: location }), deps)
       const redeemed: string[] = []
       const redeem = async (value: string) => {
         const code = await stores.deviceCodes.find(value)
@@ -81,7 +82,7 @@ const tasks = new Map<string, (parameters: never) => unknown>([
   [
     'poll-devices',
     async ({ values, callers }: { values: readonly string[]; callers: number }) => {
-      const stores = await openStores(storeConfig({ store: { kind: 'sqlite', file } }), deps)
+      const stores = await openStores(storeConfig({ store: location }), deps)
       const polled: string[] = []
       const poll = async (value: string) => {
         const code = await stores.deviceCodes.find(value)
@@ -98,7 +99,7 @@ const tasks = new Map<string, (parameters: never) => unknown>([
   [
     'refresh',
     async ({ value, callers }: { value: string; callers: number }) => {
-      const config = storeConfig({ store: { kind: 'sqlite', file } })
+      const config = storeConfig({ store: location })
       const stores = await openStores(config, deps)
       const refresh = async () => {
         const presented = await stores.refreshTokens.present(value, config.tokens)
@@ -114,16 +115,26 @@ const tasks = new Map<string, (parameters: never) => unknown>([
   [
     'end',
     async ({ grant_id }: { grant_id: string }) => {
-      const stores = await openStores(storeConfig({ store: { kind: 'sqlite', file } }), deps)
+      const stores = await openStores(storeConfig({ store: location }), deps)
       await stores.grants.end(grant_id, 'test')
       const at = Date.now()
       await stores.close()
       return at
     },
   ],
-  ['publish', ({ message }: { message: string }) => store().publish(message)],
+  ['publish', async ({ message }: { message: string }) => (await store()).publish(message)],
+  [
+    'publish-times',
+    // One message after the other, each the moment when it is published.
+    async ({ count }: { count: number }) => {
+      const published = await store()
+      for (let n = 0; n < count; n += 1) {
+        await published.publish(`time ${performance.timeOrigin + performance.now()}`)
+      }
+    },
+  ],
   ['keep', () => keptSecret(file)],
-  ['listen', () => void store().subscribe(say)],
+  ['listen', async () => void (await store()).subscribe(say)],
   [
     'lock',
     () => {
@@ -139,7 +150,7 @@ const tasks = new Map<string, (parameters: never) => unknown>([
       const write = async (caller: number) => {
         for (let n = 0; ; n += 1) {
           const key = `${round}-${caller}-${n}`
-          await store().batch([
+          await (await store()).batch([
             { op: 'swap', key, expected: undefined, next: key, expires: inAMinute() },
             { op: 'set', key: `${key}-too`, value: key, expires: inAMinute(), indexes: ['all'] },
           ])

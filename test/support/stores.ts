@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../../src/config/config.ts'
+import type { StoreLocation } from '../../src/config/store-location.ts'
+import { locate, parseStore } from '../../src/config/store-location.ts'
 import type { Log, LogFields } from '../../src/telemetry/log.ts'
 
 /** Seconds since the epoch, which a test moves. */
@@ -23,6 +25,10 @@ export const temporaryFolder = (): { path: string; remove(): void } => {
   const path = mkdtempSync(join(tmpdir(), 'portcullis-store-'))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
+
+/** The store in a file, or at a URL. */
+export const locationOf = (place: string): StoreLocation =>
+  place.includes('://') ? locate(parseStore(place), '/') : { kind: 'sqlite', file: place }
 
 export const recordingLog = () => {
   const logged: { event: string; fields: LogFields }[] = []
@@ -161,6 +167,7 @@ const BASE: Config = {
   lines: { clients: new Map(), accounts: new Map() },
   log: { level: 'silent', access: false },
   drain: 5,
+  drainDelay: 0,
   scopes: new Map([
     ['orders.read', 'See your orders'],
     ['orders.write', 'Create and change your orders'],

@@ -1,0 +1,24 @@
+import { postgresProgram, startPostgres } from './postgres-server.ts'
+import { redisProgram, startRedis } from './redis-server.ts'
+import type { StoreServer } from './server-process.ts'
+
+type ServerKind = {
+  readonly kind: StoreServer['kind']
+  /** Not installed here: its tests are skipped, but in CI they fail. */
+  readonly absent: boolean
+  start(settings?: readonly string[]): Promise<StoreServer>
+}
+
+const kindOf = (
+  kind: StoreServer['kind'],
+  program: string | undefined,
+  start: ServerKind['start'],
+): ServerKind => {
+  const absent = program === undefined && process.env.CI === undefined
+  if (absent) console.info(`tests on ${kind} are skipped: its server is not installed`)
+  return { kind, absent, start }
+}
+
+export const redis = kindOf('redis', redisProgram, startRedis)
+export const postgres = kindOf('postgres', postgresProgram, startPostgres)
+export const serverKinds: readonly ServerKind[] = [redis, postgres]

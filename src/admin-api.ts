@@ -1,19 +1,80 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Api } from './admin/admin.ts'
+import type { Console, ConsoleRoom } from './admin/console/console.ts'
 import type { Room } from './admin/room.ts'
+import { isLoopback } from './config/address.ts'
+import type { Throttles } from './oauth/throttle.ts'
 
-/** The admin API over what runs. Loaded after listening, and makes the admin token where there is none. */
-export const createAdminApi = async (room: Room): Promise<Api> => {
-  const [{ createApi }, { createAccess }, { operationsOf }, { adminToken }] = await Promise.all([
-    import('./admin/api.ts'),
-    import('./admin/access.ts'),
-    import('./admin/operations.ts'),
-    import('./store/admin-token.ts'),
-  ])
+/** What the admin listener serves beside health and metrics. */
+export type AdminSide = {
+  readonly api: Api
+  readonly console: (req: IncomingMessage, res: ServerResponse) => Promise<void>
+  close(): void
+}
+
+type AdminDeps = {
+  readonly exposition: () => Promise<string>
+  readonly throttles: () => Throttles
+}
+
+/** The admin API and the console over what runs. Loaded after listening, and makes the admin token where there is none. */
+export const createAdminSide = async (room: Room, deps: AdminDeps): Promise<AdminSide> => {
+  const [{ createApi }, { createAccess }, { operationsOf }, { adminToken }, sessionFile] =
+    await Promise.all([
+      import('./admin/api.ts'),
+      import('./admin/access.ts'),
+      import('./admin/operations.ts'),
+      import('./store/admin-token.ts'),
+      import('./admin/console/session.ts'),
+    ])
   const config = room.config()
+  const sessions = sessionFile.createConsoleSessions(room, room.stores.consoleSessions)
   const access = createAccess({
     token: adminToken(config),
     host: config.admin.listen.host,
-    signedIn: async () => undefined,
+    signedIn: sessions.caller,
   })
-  return createApi({ access, operations: operationsOf(room), log: room.log })
+  let opened: Promise<Console> | undefined
+  const open = () => {
+    opened ??= import('./admin/console/console.ts').then(({ createConsole }) =>
+      createConsole({
+        ...room,
+        sessions,
+        exposition: deps.exposition,
+        prove: proving(room, deps.throttles),
+        warnings: () => warningsOf(room),
+      }),
+    )
+    return opened
+  }
+  return {
+    api: createApi({ access, operations: operationsOf(room), log: room.log }),
+    console: async (req, res) => (await open()).handle(req, res),
+    close: () => void opened?.then((console) => console.close()),
+  }
 }
+
+/** The passwords and the throttles of the sign-in page: who guesses here is stopped there, too. */
+const proving =
+  (room: Room, throttles: () => Throttles): ConsoleRoom['prove'] =>
+  async (given, remote) => {
+    const [{ provenAccount }, { OAuthError }] = await Promise.all([
+      import('./oauth/proven-account.ts'),
+      import('./oauth/errors.ts'),
+    ])
+    const caller = { remote, request_id: room.stores.secrets.id() }
+    try {
+      return await provenAccount(given, caller, { ...room, throttles: throttles() })
+    } catch (error) {
+      if (!(error instanceof OAuthError && error.status === 429)) throw error
+      return { wait: Number(error.headers['Retry-After']) || 60 }
+    }
+  }
+
+const warningsOf = ({ config }: Room): readonly string[] => {
+  const { host } = config().admin.listen
+  return isLoopback(host) ? [] : [IN_CLEAR]
+}
+
+const IN_CLEAR =
+  'This console is reachable over the network without TLS: who listens there reads passwords and secrets. Let admin.listen be a loopback address, and come through an SSH tunnel or a TLS proxy.'

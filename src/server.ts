@@ -1,6 +1,6 @@
-import { type Api, createAdmin } from './admin/admin.ts'
+import { createAdmin } from './admin/admin.ts'
 import type { LiveTarget } from './admin/room.ts'
-import { createAdminApi } from './admin-api.ts'
+import { type AdminSide, createAdminSide } from './admin-api.ts'
 import type { Clock } from './clock.ts'
 import type { Config, Listen } from './config/config.ts'
 import { explainRequest } from './explain-request.ts'
@@ -139,25 +139,40 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
   let problems: readonly string[] = []
 
   // Loaded after listening, but then at once: the command line reads the token that is made here.
-  let api: Promise<Api> | undefined
-  const loadApi = () => {
-    api ??= createAdminApi({
-      ...{ stores, log, clock: deps.clock, started: deps.clock() },
-      config: () => inForce,
-      problems: () => problems,
-      explain: (question) =>
-        explainRequest(question, { gateway: current.gateway, config: inForce, stores }),
-      targets: async () =>
-        deps.fellows ? mergeTargets(await deps.fellows.targets()) : liveTargets(tallies),
-      takeover: deps.onTakeover,
-    })
-    return api
+  let side: Promise<AdminSide> | undefined
+  const { fellows } = deps
+  const exposition = fellows
+    ? async () => expositionOf(await fellows.metrics())
+    : metrics.exposition
+  const loadSide = () => {
+    side ??= createAdminSide(
+      {
+        ...{ stores, log, clock: deps.clock, started: deps.clock() },
+        config: () => inForce,
+        problems: () => problems,
+        explain: (question) =>
+          explainRequest(question, { gateway: current.gateway, config: inForce, stores }),
+        targets: async () =>
+          fellows ? mergeTargets(await fellows.targets()) : liveTargets(tallies),
+        takeover: deps.onTakeover,
+      },
+      {
+        exposition: async () => (await exposition()).text,
+        throttles: () => throttles(inForce.limits),
+      },
+    )
+    return side
   }
 
-  const { fellows } = deps
+  const closeSide = () => {
+    void side?.then((one) => one.close())
+    side = undefined
+  }
+
   const admin = createAdmin({
-    exposition: fellows ? async () => expositionOf(await fellows.metrics()) : metrics.exposition,
-    api: async (req, path) => (await loadApi())(req, path),
+    exposition,
+    api: async (req, path) => (await loadSide()).api(req, path),
+    console: async (req, res) => (await loadSide()).console(req, res),
     readiness: {
       draining: () => draining,
       ping: () => answering(stores),
@@ -194,7 +209,7 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
       return listeners.admin
     },
     async warm() {
-      await Promise.all([current.warm(), loadApi()])
+      await Promise.all([current.warm(), loadSide()])
     },
     async prepare(next) {
       const move = await listeners.prepare(next)
@@ -213,7 +228,7 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
           const { gateway } = current
           move.commit()
           current = fresh
-          if (JSON.stringify(next.admin) !== JSON.stringify(inForce.admin)) api = undefined
+          if (JSON.stringify(next.admin) !== JSON.stringify(inForce.admin)) closeSide()
           inForce = next
           retired.add(gateway)
           await stores.reload(next)
@@ -241,6 +256,7 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
       clearTimeout(farewell)
       await Promise.all(gateways.map((gateway) => gateway.close()))
       if (!handOver) await listeners.leaveAdmin()
+      closeSide()
       stalls.stop()
       await stores.close()
       return cut

@@ -19,30 +19,35 @@ type Deps = {
   /** The metrics as text. */
   readonly exposition: Metrics['exposition']
   readonly api: Api
+  /** Pages: every path that is nothing else. */
+  readonly console: (req: IncomingMessage, res: ServerResponse) => Promise<void>
 }
 
-/** The admin listener: /healthz, /readyz and /metrics, for anyone who can reach it, and the API. */
+/** The admin listener: /healthz, /readyz and /metrics, for anyone who can reach it; the API, and the console. */
 export const createAdmin =
   (deps: Deps) =>
   (req: IncomingMessage, res: ServerResponse): void => {
-    answer(req, deps).then(
-      (found) => send(req, res, found),
-      () => send(req, res, json(500, { status: 'error' })),
-    )
+    const failed = () => send(req, res, json(500, { status: 'error' }))
+    const path = pathOf(req)
+    if (!path.startsWith('/api/') && !ENDPOINTS.has(path)) deps.console(req, res).catch(failed)
+    else answer(req, path, deps).then((found) => send(req, res, found), failed)
   }
 
 const answer = async (
   req: IncomingMessage,
+  path: string,
   { readiness, exposition, api }: Deps,
 ): Promise<Answer> => {
-  const path = (req.url ?? '/').split('?', 1)[0] ?? '/'
   if (path.startsWith('/api/')) return api(req, path)
   const endpoint = ENDPOINTS.get(path)
-  if (!endpoint) return problem(404, 'not_found', 'see /healthz, /readyz, /metrics, /api/v1')
+  if (!endpoint) return NO_PATH
   if (req.method !== 'GET' && req.method !== 'HEAD') return NOT_ALLOWED
   return endpoint(readiness, exposition)
 }
 
+const pathOf = (req: IncomingMessage): string => (req.url ?? '/').split('?', 1)[0] ?? '/'
+
+const NO_PATH = problem(404, 'not_found', 'see /healthz, /readyz, /metrics, /api/v1')
 const NOT_ALLOWED = problem(405, 'method_not_allowed', 'The methods of this path are GET, HEAD', {
   headers: { Allow: 'GET, HEAD' },
 })

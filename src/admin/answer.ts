@@ -15,6 +15,9 @@ export const json = (status: number, value: unknown, headers?: Answer['headers']
   ...(headers && { headers }),
 })
 
+/** It is done, and there is nothing to show. */
+export const NOTHING: Answer = { status: 204, type: 'application/json', body: '' }
+
 /** One thing that is wrong with a body: a JSON pointer into it (RFC 6901), and what to do. */
 export type Flaw = { readonly pointer: string; readonly detail: string }
 

@@ -2,10 +2,11 @@ import { judgeClient } from '../config/judge-client.ts'
 import type { KnownClient } from '../store/client-registry.ts'
 import type { StoredClient } from '../store/clients.ts'
 import { digest } from '../store/secrets.ts'
-import { type Answer, json, problem } from './answer.ts'
+import { type Answer, json, NOTHING, problem } from './answer.ts'
 import { changesBetween } from './changes.ts'
 import { versionIn } from './if-match.ts'
-import type { Principal } from './principal.ts'
+import { by, type Principal } from './principal.ts'
+import { refusedFindings } from './refused-findings.ts'
 import type { Room } from './room.ts'
 import { etagOf, shownClient } from './shown-client.ts'
 
@@ -28,7 +29,7 @@ export const createClient = async (
   const client_id = body.client_id ?? stores.secrets.id()
   const secret = stores.secrets.mint('client-secret')
   const judged = judgeClient(withSecret({ ...body, client_id }, secret), config())
-  if ('findings' in judged) return invalidClient(judged.findings)
+  if ('findings' in judged) return refusedFindings('client', judged.findings)
   const { client_secret, disabled: _, ...settings } = judged.client
   const secrets = [client_secret ?? []].flat().map((value) => ({ digest: digest(value) }))
   const client: StoredClient = { ...settings, source: 'operator', created: clock(), secrets }
@@ -64,7 +65,7 @@ export const replaceClient = async (call: Call<Body>, room: ClientRoom): Promise
   if (body.client_id !== client_id) return ANOTHER_NAME
   // The rules need to know that it has one.
   const judged = judgeClient(isConfidential ? withSecret(body, PLACEHOLDER) : body, config())
-  if ('findings' in judged) return invalidClient(judged.findings)
+  if ('findings' in judged) return refusedFindings('client', judged.findings)
   const { client_secret: _, disabled: _disabled, ...settings } = judged.client
   const changed = await stores.clients.change(
     client_id,
@@ -98,7 +99,7 @@ export const deleteClient = async (
   const version = versionIn(ifMatch)
   if (version !== undefined && version !== known.version) return CONFLICT
   await stores.clients.remove(client_id, 'deleted by an operator', by(principal))
-  return { status: 204, type: 'application/json', body: '' }
+  return NOTHING
 }
 
 export const rotateSecret = async (
@@ -139,21 +140,6 @@ export const answerWith = (known: KnownClient | undefined, { config }: ClientRoo
   if (known === undefined) return UNKNOWN
   const line = config().lines.clients.get(known.client.client_id)
   return json(200, shownClient(known, line), { ETag: etagOf(known) })
-}
-
-const by = ({ actor, remote }: Principal) => ({ actor, remote })
-
-const invalidClient = (
-  findings: readonly { readonly path: readonly (string | number)[]; readonly message: string }[],
-): Answer => {
-  const errors = findings.map(({ path, message }) => ({
-    pointer: path.map((step) => `/${step}`).join(''),
-    detail: message,
-  }))
-  const [first] = errors
-  return problem(400, 'invalid_client_metadata', `The client: ${first?.pointer} ${first?.detail}`, {
-    errors,
-  })
 }
 
 const UNKNOWN = problem(404, 'not_found', 'There is no such client')

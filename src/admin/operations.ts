@@ -1,12 +1,17 @@
+import { accountOperations } from './accounts.ts'
 import { auditOperations } from './audit.ts'
+import { transferOperations } from './client-transfer.ts'
 import { clientOperations } from './clients.ts'
 import { configurationOperations } from './configuration.ts'
 import { explainOperation } from './explain.ts'
+import { grantOperations } from './grants.ts'
 import { openApiOperation } from './openapi.ts'
 import type { Operation } from './operation.ts'
+import { registrationTokenOperations } from './registration-tokens.ts'
 import type { Room } from './room.ts'
 import { routeOperations } from './routes.ts'
 import { scopeOperations } from './scopes.ts'
+import { sessionOperations } from './sessions.ts'
 import { takeoverOperation } from './takeover.ts'
 
 /** Everything that the API can do. */
@@ -14,6 +19,11 @@ export const operationsOf = (room: Room): readonly Operation[] => {
   const operations: readonly Operation[] = [
     openApiOperation(() => operations),
     ...clientOperations(room),
+    ...transferOperations(room),
+    ...registrationTokenOperations(room),
+    ...accountOperations(room),
+    ...grantOperations(room),
+    ...sessionOperations(room),
     ...scopeOperations(room),
     ...routeOperations(room),
     ...configurationOperations(room),

@@ -11,5 +11,8 @@ export type Principal = {
   readonly remote: string
 }
 
+/** For the audit trail: who did it, and from where. */
+export const by = ({ actor, remote }: Principal) => ({ actor, remote })
+
 export const mayDo = (principal: Pick<Principal, 'role'>, wanted: Role): boolean =>
   ROLES.indexOf(principal.role) >= ROLES.indexOf(wanted)

@@ -2,13 +2,10 @@ import * as z from 'zod/mini'
 import { ownLifetimes } from './assemble.ts'
 import { checkClients } from './check-clients.ts'
 import type { ClientSettings, Config } from './config.ts'
+import { collecting, type Finding } from './finding.ts'
 import type { Row } from './loose.ts'
-import type { Path, Report } from './problem.ts'
 import { client as schema } from './schema-client.ts'
 import { reportIssues } from './schema-problems.ts'
-
-/** What is wrong with a value, by its path, in the words of `check`. */
-export type Finding = { readonly path: Path; readonly message: string }
 
 /**
  * Judges a client as it would stand in the file: the same keys, forms and rules, beside the scopes and lifetimes of a
@@ -32,14 +29,4 @@ const fileWith = (value: unknown, { scopes, demo }: Pick<Config, 'scopes' | 'dem
   clients: [value],
   scopes: Object.fromEntries(scopes),
   demo,
-})
-
-/** Paths are told from the value on, not from the root of a file. */
-const collecting = (findings: Finding[], root: Path): Report => ({
-  problem(path, message) {
-    const isBelow = root.every((step, depth) => path[depth] === step)
-    findings.push({ path: isBelow ? path.slice(root.length) : path, message })
-  },
-  warning() {},
-  line: () => 0,
 })

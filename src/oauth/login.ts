@@ -30,7 +30,7 @@ export const signIn =
     const username = parameters.get('username') ?? ''
     try {
       const password = parameters.get('password') ?? ''
-      const account = await provenAccount(ctx, { username, password }, room)
+      const account = await provenAccount({ username, password }, callerOf(ctx, room), room)
       if (!account)
         return await showForm(ctx, occasion, { username, status: 401, problem: WRONG }, room)
       const person = await startSession(ctx, account, room)

@@ -59,10 +59,10 @@ const change = async (
   const problem = problemWith(next, parameters.get('new_password_again'), username)
   if (problem) return problem
   const password = parameters.get('current_password') ?? ''
-  const proven = await provenAccount(ctx, { username, password }, room)
+  const caller = callerOf(ctx, room)
+  const proven = await provenAccount({ username, password }, caller, room)
   if (!proven) return { status: 401, field: 'current_password', problem: WRONG }
   if (next.normalize('NFC') === password.normalize('NFC')) return refused(SAME)
-  const caller = callerOf(ctx, room)
   const hash = await stores.passwords.hash(next, networkOf(caller.remote))
   await stores.accounts.setPassword(sub, hash, caller)
   await startSession(ctx, proven, room)

@@ -1,8 +1,5 @@
-import type Koa from 'koa'
-
 import type { Account } from '../store/accounts.ts'
-import { callerOf } from './endpoint.ts'
-import type { Room } from './room.ts'
+import type { Caller, Room } from './room.ts'
 import { groupOf, networkOf } from './throttle.ts'
 
 /**
@@ -10,11 +7,10 @@ import { groupOf, networkOf } from './throttle.ts'
  * long and leave the same trace. Throws 429 when there were too many.
  */
 export const provenAccount = async (
-  ctx: Koa.Context,
   { username, password }: { readonly username: string; readonly password: string },
-  room: Room,
+  caller: Caller,
+  room: Pick<Room, 'stores' | 'throttles' | 'log'>,
 ): Promise<Account | undefined> => {
-  const caller = callerOf(ctx, room)
   const { passwords } = room.throttles
   // A name that exists must not stand out among those that do not.
   const who = groupOf(username)

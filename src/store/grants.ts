@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { Log } from '../telemetry/log.ts'
+import type { Log, LogFields } from '../telemetry/log.ts'
 import { endMessage } from './ended.ts'
 import { afterlife, type EndNote } from './gone.ts'
 import { lastUsedKey } from './last-used.ts'
@@ -50,11 +50,16 @@ export type Grants = {
   /** Undefined when it ended, or its time or its term is over. */
   find(id: string): Promise<Grant | undefined>
   /** Deletes it and tells every process: its tokens are refused everywhere from then on. */
-  end(id: string, reason: string): Promise<void>
+  end(id: string, reason: string, by?: LogFields): Promise<void>
   /** When and why one ended, for as long as a token under it is remembered. */
   endOf(id: string): Promise<Pick<EndNote, 'at' | 'reason'> | undefined>
-  /** What a person gave that has not ended, in pages, oldest first. Those in it whose time is over are left out. */
-  ofAccount(sub: string, cursor?: string): Promise<{ grants: Grant[]; cursor: Page['cursor'] }>
+  /**
+   * What a person gave that has not ended, in pages (500 at most, unless `limit` is less), oldest first. Those in it whose
+   * time is over are left out.
+   */
+  ofAccount(sub: string, cursor?: string, limit?: number): Promise<GrantPage>
+  /** The same of what a client was given, by people and for itself. */
+  ofClient(client_id: string, cursor?: string, limit?: number): Promise<GrantPage>
   /** Ends every grant to a client, or those that `which` picks; resolves to how many. */
   endAllOfClient(client_id: string, reason: string, which?: Which): Promise<number>
   /** Ends every grant by a resource owner, or those that `which` picks; resolves to how many. */
@@ -62,6 +67,7 @@ export type Grants = {
 }
 
 type Which = (grant: Grant) => boolean
+type GrantPage = { readonly grants: Grant[]; readonly cursor: Page['cursor'] }
 
 type GrantDeps = {
   readonly store: Store
@@ -78,6 +84,12 @@ export const createGrants = (deps: GrantDeps): Grants => {
 
   const stands = ({ expires, term, client_id, sub }: Grant): boolean =>
     expires > clock() && term === terms.of(client_id, sub)
+
+  const pageOf = async (index: string, cursor: Page['cursor'], limit = 500): Promise<GrantPage> => {
+    const page = await store.list(index, { limit, ...(cursor && { cursor }) })
+    const grants = page.rows.map(({ value }): Grant => JSON.parse(value)).filter(stands)
+    return { grants, cursor: page.cursor }
+  }
 
   const endAll = async (index: string, ended: Ended, which: Which | undefined) => {
     let cursor: string | undefined
@@ -123,15 +135,12 @@ export const createGrants = (deps: GrantDeps): Grants => {
       const grant: Grant | undefined = row === undefined ? undefined : JSON.parse(row)
       return grant && stands(grant) ? grant : undefined
     },
-    async ofAccount(sub, cursor) {
-      const page = await store.list(ofAccount(sub), { limit: 500, ...(cursor && { cursor }) })
-      const grants = page.rows.map(({ value }): Grant => JSON.parse(value)).filter(stands)
-      return { grants, cursor: page.cursor }
-    },
-    async end(id, reason) {
+    ofAccount: (sub, cursor, limit) => pageOf(ofAccount(sub), cursor, limit),
+    ofClient: (client_id, cursor, limit) => pageOf(ofClient(client_id), cursor, limit),
+    async end(id, reason, by = {}) {
       const writes = [...removal(id), note(id, reason)]
       await store.batch(writes, [endMessage({ grant_id: id })])
-      log.audit('grant.ended', { grant_id: id, reason })
+      log.audit('grant.ended', { grant_id: id, reason, ...by })
     },
     async endOf(id) {
       const row = await store.get(endKey(id))

@@ -47,6 +47,8 @@ export type Stores = {
   readonly registrationTokens: RegistrationTokens
   readonly accounts: Accounts & AccountRegistry
   readonly sessions: Sessions
+  /** Of the console, apart from those of the authorization server. */
+  readonly consoleSessions: Sessions
   readonly consents: Consents
   readonly passwords: Passwords
   readonly audit: AuditTrail
@@ -98,7 +100,9 @@ export const openStores = async (
     maximum: config.limits.cachedTokens,
     lastUsed,
   })
-  const sessions = createSessions({ store, secrets, clock, terms, limits: () => config.sessions })
+  const sessionDeps = { store, secrets, clock, terms, limits: () => config.sessions }
+  const sessions = createSessions(sessionDeps)
+  const consoleSessions = createSessions({ ...sessionDeps, kind: 'console-session' })
   const consents = createConsents({ store, clock, terms })
   const audit = createAuditTrail({ store, secrets, clock, log, keep: () => config.audit.keep })
   const chores = createChores(store, log)
@@ -158,6 +162,7 @@ export const openStores = async (
     clients: { ...clients, ...clientRegistry },
     accounts: { ...accounts, ...accountRegistry },
     assertions: createAssertions({ store }),
+    consoleSessions,
     registrationTokens: createRegistrationTokens({ store, secrets, clock, log }),
     pushedRequests: createPushedRequests({ store, secrets, clock, terms }),
     codes: createCodes({ store, secrets, clock, terms, tokenLife }),

@@ -41,6 +41,8 @@ type SessionDeps = {
   readonly terms: Pick<Terms, 'ofAccount'>
   /** Seconds. */
   readonly limits: () => { readonly idle: number; readonly absolute: number }
+  /** What their rows are called, where they are others than those of the authorization server. */
+  readonly kind?: 'console-session'
 }
 
 /**
@@ -48,7 +50,10 @@ type SessionDeps = {
  * too long. Touching writes the second alone, so that no touch brings back a session that was just ended.
  */
 export const createSessions = (deps: SessionDeps): Sessions => {
-  const { store, secrets, clock, terms, limits } = deps
+  const { store, secrets, clock, terms, limits, kind = 'session' } = deps
+  const sessionKey = (id: string): string => `${kind}:${id}`
+  const useKey = (id: string): string => `${kind}-use:${id}`
+  const ofSub = (sub: string): string => `${kind}s:account:${sub}`
   // No 'error' listener, on purpose: with one, Keyv answers an outage as if the session were unknown. Keyv counts from
   // the machine's clock; the end of a session is set, and judged, by ours.
   const end = () => (clock() + limits().absolute) * 1000
@@ -61,7 +66,7 @@ export const createSessions = (deps: SessionDeps): Sessions => {
   const use = async (id: string, sub: string): Promise<void> => {
     const now = clock()
     const expires = (now + limits().idle) * 1000
-    const indexes = [`sessions:account:${sub}`]
+    const indexes = [ofSub(sub)]
     await store.batch([{ op: 'set', key: useKey(id), value: String(now), expires, indexes }])
   }
 
@@ -73,8 +78,7 @@ export const createSessions = (deps: SessionDeps): Sessions => {
 
   // One that is just being started has no row of its own yet.
   const list = async (sub: string, cursor: string | undefined, limit = 500) => {
-    const index = `sessions:account:${sub}`
-    const page = await store.list(index, { limit, ...(cursor && { cursor }) })
+    const page = await store.list(ofSub(sub), { limit, ...(cursor && { cursor }) })
     const ids = page.rows.map(({ key }) => key.slice(useKey('').length))
     const sessions = await keyv.getMany(ids.map(sessionKey))
     const found = page.rows.map(({ value }, i) => ({
@@ -127,6 +131,3 @@ export const createSessions = (deps: SessionDeps): Sessions => {
     },
   }
 }
-
-const sessionKey = (id: string): string => `session:${id}`
-const useKey = (id: string): string => `session-use:${id}`

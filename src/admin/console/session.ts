@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Account } from '../../store/accounts.ts'
+import { equal } from '../../store/secrets.ts'
 import type { Sessions } from '../../store/sessions.ts'
 import type { Principal } from '../principal.ts'
 import type { Room } from '../room.ts'
+import { isSameOrigin } from './same-origin.ts'
 
 /** Somebody at the console. */
 export type Visitor = Principal & {
@@ -15,6 +17,8 @@ export type Visitor = Principal & {
 export type ConsoleSessions = {
   /** Undefined: nobody, or somebody who may not use the console any more. */
   visitor(req: IncomingMessage): Promise<Visitor | undefined>
+  /** Who calls the API from a page of the console: with the session, and with `X-CSRF-Token` where something changes. */
+  caller(req: IncomingMessage): Promise<Visitor | undefined>
   start(res: ServerResponse, account: Account, remote: string): Promise<void>
   end(req: IncomingMessage, res: ServerResponse): Promise<void>
 }
@@ -23,8 +27,8 @@ export type ConsoleSessions = {
 export const createConsoleSessions = (
   { stores, clock }: Pick<Room, 'stores' | 'clock'>,
   sessions: Pick<Sessions, 'start' | 'find' | 'end'>,
-): ConsoleSessions => ({
-  async visitor(req) {
+): ConsoleSessions => {
+  const visitor: ConsoleSessions['visitor'] = async (req) => {
     const value = readCookie(req, COOKIE)
     const session = value === undefined ? undefined : await sessions.find(value)
     const account = session && (await stores.accounts.findBySub(session.sub))
@@ -37,17 +41,27 @@ export const createConsoleSessions = (
       name: account.name ?? account.username,
       csrf: stores.secrets.tag('csrf', ['console', session.id]),
     }
-  },
-  async start(res, account, _remote) {
-    const value = await sessions.start({ sub: account.sub, auth_time: clock() })
-    writeCookie(res, COOKIE, value)
-  },
-  async end(req, res) {
-    const value = readCookie(req, COOKIE)
-    if (value !== undefined) await sessions.end(value)
-    res.appendHeader('Set-Cookie', `${COOKIE}=; Max-Age=0; ${ATTRIBUTES}`)
-  },
-})
+  }
+  return {
+    visitor,
+    async caller(req) {
+      if (!isSameOrigin(req)) return undefined
+      const found = await visitor(req)
+      if (found === undefined || req.method === 'GET' || req.method === 'HEAD') return found
+      const token = req.headers['x-csrf-token']
+      return typeof token === 'string' && equal(token, found.csrf) ? found : undefined
+    },
+    async start(res, account, remote) {
+      const value = await sessions.start({ sub: account.sub, auth_time: clock(), remote })
+      writeCookie(res, COOKIE, value)
+    },
+    async end(req, res) {
+      const value = readCookie(req, COOKIE)
+      if (value !== undefined) await sessions.end(value)
+      res.appendHeader('Set-Cookie', `${COOKIE}=; Max-Age=0; ${ATTRIBUTES}`)
+    },
+  }
+}
 
 export const readCookie = (req: IncomingMessage, name: string): string | undefined =>
   (req.headers.cookie ?? '')

@@ -1,0 +1,151 @@
+import * as z from 'zod/mini'
+import {
+  type AccountRoom,
+  answerWithAccount,
+  changeAccount,
+  createAccount,
+  disableAccount,
+  enableAccount,
+  removeAccount,
+  setAccountPassword,
+} from './account-changes.ts'
+import { json } from './answer.ts'
+import { asPage, pageOf, paging } from './list-query.ts'
+import { type Operation, operation } from './operation.ts'
+import { accountShape, shownAccount } from './shown-account.ts'
+
+/** People: those of the file to be read, those of run time to be changed. */
+export const accountOperations = (room: AccountRoom): readonly Operation[] => [
+  operation({
+    id: 'listAccounts',
+    tag: 'accounts',
+    method: 'GET',
+    path: ACCOUNTS,
+    role: 'viewer',
+    summary: 'Accounts: those of the file first, then the others, oldest first',
+    query: { ...paging, search: z.exactOptional(z.string().check(z.maxLength(200))) },
+    answers: { 200: { description: 'A page of accounts', schema: pageOf(accountShape) } },
+    run: async ({ query }) => json(200, await listAccounts(query, room)),
+  }),
+  operation({
+    id: 'createAccount',
+    tag: 'accounts',
+    method: 'POST',
+    path: ACCOUNTS,
+    role: 'owner',
+    summary: 'A new account. Its password is hashed here, and never shown',
+    body: z.looseObject({ username: z.string(), password: z.string() }),
+    answers: { 201: { description: 'The account', schema: accountShape } },
+    run: ({ body, principal }) => createAccount(body, principal, room),
+  }),
+  operation({
+    id: 'getAccount',
+    tag: 'accounts',
+    method: 'GET',
+    path: ACCOUNT,
+    role: 'viewer',
+    summary: 'One account. The ETag is for changing it',
+    answers: { 200: { description: 'The account', schema: accountShape } },
+    run: async ({ params }) =>
+      answerWithAccount(await room.stores.accounts.read(params.sub ?? ''), room),
+  }),
+  operation({
+    id: 'changeAccount',
+    tag: 'accounts',
+    method: 'PATCH',
+    path: ACCOUNT,
+    role: 'owner',
+    summary: 'Changes what is given; null takes a value away',
+    conditional: true,
+    body: z.strictObject({
+      username: z.exactOptional(z.string()),
+      name: z.exactOptional(z.nullable(z.string())),
+      email: z.exactOptional(z.nullable(z.string())),
+      scope: z.exactOptional(z.nullable(z.string())),
+      admin: z.exactOptional(z.nullable(z.enum(['viewer', 'operator', 'owner']))),
+    }),
+    answers: { 200: { description: 'The account as it is now', schema: accountShape } },
+    run: (call) => changeAccount(call, room),
+  }),
+  operation({
+    id: 'deleteAccount',
+    tag: 'accounts',
+    method: 'DELETE',
+    path: ACCOUNT,
+    role: 'owner',
+    summary: 'Deletes an account; everything that it gave ends at once',
+    conditional: true,
+    answers: { 204: { description: 'It is gone' } },
+    run: (call) => removeAccount(call, room),
+  }),
+  operation({
+    id: 'setAccountPassword',
+    tag: 'accounts',
+    method: 'POST',
+    path: `${ACCOUNT}/password`,
+    role: 'owner',
+    summary: 'Another password; what was given under the former one, and every session, ends',
+    body: z.strictObject({ password: z.string() }),
+    answers: { 204: { description: 'It is in force' } },
+    run: (call) => setAccountPassword(call, room),
+  }),
+  operation({
+    id: 'disableAccount',
+    tag: 'accounts',
+    method: 'POST',
+    path: `${ACCOUNT}/disable`,
+    role: 'operator',
+    summary: 'Refuses an account everywhere from now on, and ends what it gave',
+    body: z.strictObject({ reason: z.string().check(z.minLength(1), z.maxLength(200)) }),
+    answers: { 200: { description: 'The account as it is now', schema: accountShape } },
+    run: (call) => disableAccount(call, room),
+  }),
+  operation({
+    id: 'enableAccount',
+    tag: 'accounts',
+    method: 'POST',
+    path: `${ACCOUNT}/enable`,
+    role: 'operator',
+    summary: 'Lets a disabled account sign in again; what it had given stays over',
+    answers: { 200: { description: 'The account as it is now', schema: accountShape } },
+    run: (call) => enableAccount(call, room),
+  }),
+]
+
+const ACCOUNTS = '/api/v1/accounts'
+const ACCOUNT = '/api/v1/accounts/{sub}'
+
+/** So many are looked through in one call. */
+const LOOKED_THROUGH = 2000
+
+export const listAccounts = async (
+  query: { readonly limit: number; readonly cursor?: string; readonly search?: string },
+  { stores, config }: AccountRoom,
+) => {
+  const wanted = query.search?.toLowerCase()
+  const found: Awaited<ReturnType<typeof stores.accounts.list>>['accounts'][number][] = []
+  let { cursor } = query
+  for (let seen = 0; seen < LOOKED_THROUGH; ) {
+    const page = await stores.accounts.list({
+      limit: Math.max(10, query.limit - found.length),
+      ...(cursor !== undefined && { cursor }),
+    })
+    found.push(
+      ...page.accounts.filter(
+        ({ username, name, email, sub }) =>
+          wanted === undefined ||
+          [username, name, email, sub].some((text) => text?.toLowerCase().includes(wanted)),
+      ),
+    )
+    seen += Math.max(1, page.accounts.length)
+    cursor = page.cursor
+    if (cursor === undefined || found.length >= query.limit) break
+  }
+  const lines = config().lines.accounts
+  return asPage(
+    found.map((known) =>
+      shownAccount(known, known.source === 'file' ? lines.get(known.username) : undefined),
+    ),
+    cursor,
+  )
+}

@@ -1,0 +1,134 @@
+import * as z from 'zod/mini'
+import type { Grant } from '../store/grants.ts'
+import type { LastUse } from '../store/last-used.ts'
+import { type Answer, json, NOTHING, problem } from './answer.ts'
+import { asPage, pageOf, paging } from './list-query.ts'
+import { type Operation, operation } from './operation.ts'
+import { by, type Principal } from './principal.ts'
+import type { Room } from './room.ts'
+
+type GrantRoom = Pick<Room, 'stores' | 'clock'>
+
+export const grantShape = z.strictObject({
+  id: z.string(),
+  client_id: z.string(),
+  sub: z.string(),
+  scope: z.array(z.string()),
+  resource: z.array(z.string()),
+  created: z.number(),
+  expires: z.number(),
+  /** When its tokens were last used, seconds since the epoch, and on which route. */
+  last_used: z.exactOptional(z.number()),
+  last_route: z.exactOptional(z.string()),
+})
+
+/** Who has access to what: grants, by client or by person. */
+export const grantOperations = (room: GrantRoom): readonly Operation[] => [
+  operation({
+    id: 'listGrants',
+    tag: 'grants',
+    method: 'GET',
+    path: '/api/v1/grants',
+    role: 'viewer',
+    summary: 'Live grants of one client (client_id) or one person (sub), oldest first',
+    query: {
+      ...paging,
+      client_id: z.exactOptional(z.string()),
+      sub: z.exactOptional(z.string()),
+      /** Days for which no token of it was used. */
+      unused: z.exactOptional(z.coerce.number().check(z.minimum(1), z.maximum(3650))),
+    },
+    answers: { 200: { description: 'A page of grants', schema: pageOf(grantShape) } },
+    async run({ query }) {
+      if (query.client_id === undefined && query.sub === undefined) return OF_WHOM
+      return json(200, await listGrants(query, room))
+    },
+  }),
+  operation({
+    id: 'getGrant',
+    tag: 'grants',
+    method: 'GET',
+    path: '/api/v1/grants/{id}',
+    role: 'viewer',
+    summary: 'One grant',
+    answers: { 200: { description: 'The grant', schema: grantShape } },
+    async run({ params: { id = '' } }) {
+      const grant = await room.stores.grants.find(id)
+      if (grant === undefined) return UNKNOWN
+      return json(200, shown(grant, (await room.stores.lastUsed.of([id])).get(id)))
+    },
+  }),
+  operation({
+    id: 'endGrant',
+    tag: 'grants',
+    method: 'DELETE',
+    path: '/api/v1/grants/{id}',
+    role: 'operator',
+    summary: 'Ends a grant: its tokens are refused everywhere at once',
+    answers: { 204: { description: 'It has ended' } },
+    run: ({ params, principal }) => endGrant(params.id ?? '', principal, room),
+  }),
+]
+
+export const endGrant = async (
+  id: string,
+  principal: Principal,
+  { stores }: GrantRoom,
+): Promise<Answer> => {
+  const grant = await stores.grants.find(id)
+  if (grant === undefined) return UNKNOWN
+  await stores.consents.remove(grant.client_id, grant.sub)
+  await stores.grants.end(id, 'ended by an operator', by(principal))
+  return NOTHING
+}
+
+/** So many are looked through in one call. */
+const LOOKED_THROUGH = 2000
+
+export const listGrants = async (
+  query: {
+    readonly limit: number
+    readonly cursor?: string
+    readonly client_id?: string
+    readonly sub?: string
+    readonly unused?: number
+  },
+  { stores, clock }: GrantRoom,
+) => {
+  const { client_id, sub = '', unused, limit } = query
+  const before = unused === undefined ? undefined : clock() - unused * 86_400
+  const found: z.output<typeof grantShape>[] = []
+  let { cursor } = query
+  for (let seen = 0; seen < LOOKED_THROUGH; ) {
+    const most = Math.max(10, limit - found.length)
+    const page =
+      client_id === undefined
+        ? await stores.grants.ofAccount(sub, cursor, most)
+        : await stores.grants.ofClient(client_id, cursor, most)
+    const grants = page.grants.filter((grant) => query.sub === undefined || grant.sub === query.sub)
+    const uses = await stores.lastUsed.of(grants.map(({ id }) => id))
+    found.push(
+      ...grants
+        .filter(({ id, created }) => before === undefined || (uses.get(id)?.at ?? created) < before)
+        .map((grant) => shown(grant, uses.get(grant.id))),
+    )
+    seen += most
+    cursor = page.cursor
+    if (cursor === undefined || found.length >= limit) break
+  }
+  return asPage(found, cursor)
+}
+
+const shown = (grant: Grant, use: LastUse | undefined): z.output<typeof grantShape> => ({
+  id: grant.id,
+  client_id: grant.client_id,
+  sub: grant.sub,
+  scope: [...grant.scope],
+  resource: [...grant.resource],
+  created: grant.created,
+  expires: grant.expires,
+  ...(use && { last_used: use.at, last_route: use.route }),
+})
+
+const UNKNOWN = problem(404, 'not_found', 'There is no such grant, or it has ended')
+const OF_WHOM = problem(400, 'invalid_request', 'Say of whom: client_id, sub, or both')

@@ -1,0 +1,73 @@
+import * as z from 'zod/mini'
+import { json, NOTHING } from './answer.ts'
+import { type Operation, operation } from './operation.ts'
+import { by } from './principal.ts'
+import type { Room } from './room.ts'
+
+const session = z.strictObject({
+  id: z.string(),
+  sub: z.string(),
+  auth_time: z.number(),
+  used: z.number(),
+  expires: z.number(),
+  remote: z.exactOptional(z.string()),
+  agent: z.exactOptional(z.string()),
+})
+
+const ofSub = { sub: z.string() }
+
+/** Where people are signed in. */
+export const sessionOperations = (room: Pick<Room, 'stores' | 'log'>): readonly Operation[] => [
+  operation({
+    id: 'listSessions',
+    tag: 'sessions',
+    method: 'GET',
+    path: '/api/v1/sessions',
+    role: 'viewer',
+    summary: 'Live sessions of one person, oldest first, a hundred at most',
+    query: ofSub,
+    answers: {
+      200: { description: 'All of them', schema: z.strictObject({ items: z.array(session) }) },
+    },
+    run: async ({ query }) => json(200, { items: await liveSessions(query.sub, room) }),
+  }),
+  operation({
+    id: 'endSessions',
+    tag: 'sessions',
+    method: 'DELETE',
+    path: '/api/v1/sessions',
+    role: 'operator',
+    summary: 'Signs a person out everywhere; what applications were given stays',
+    query: ofSub,
+    answers: { 204: { description: 'They have ended' } },
+    async run({ query: { sub }, principal }) {
+      const count = await room.stores.sessions.endAllOfAccount(sub)
+      room.log.audit('sessions.ended', { sub, count, ...by(principal) })
+      return NOTHING
+    },
+  }),
+  operation({
+    id: 'endSession',
+    tag: 'sessions',
+    method: 'DELETE',
+    path: '/api/v1/sessions/{id}',
+    role: 'operator',
+    summary: 'Ends one session of a person',
+    query: ofSub,
+    answers: { 204: { description: 'It has ended' } },
+    async run({ params: { id }, query: { sub }, principal }) {
+      const count = await room.stores.sessions.endAllOfAccount(sub, (one) => one.id === id)
+      if (count > 0) room.log.audit('session.ended', { sub, ...by(principal) })
+      return NOTHING
+    },
+  }),
+]
+
+export const liveSessions = async (sub: string, { stores }: Pick<Room, 'stores'>) =>
+  (await stores.sessions.ofAccount(sub)).map(
+    ({ id, sub: of, auth_time, used, expires, remote, agent }) => ({
+      ...{ id, sub: of, auth_time, used, expires },
+      ...(remote !== undefined && { remote }),
+      ...(agent !== undefined && { agent }),
+    }),
+  )

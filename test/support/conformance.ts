@@ -47,6 +47,7 @@ const RFCS = new Map([
   ['7521', 'Assertion Framework for Client Authentication'],
   ['7523', 'JWT Profile for Client Authentication'],
   ['7591', 'Dynamic Client Registration'],
+  ['7592', 'Dynamic Client Registration Management'],
   ['7636', 'Proof Key for Code Exchange'],
   ['7662', 'Token Introspection'],
   ['8252', 'OAuth 2.0 for Native Apps'],
@@ -67,6 +68,7 @@ const ATTACKS = new Map([
   ['A', 'Attacks on OAuth'],
   ['P', 'Attacks on proxies'],
   ['F', 'Traps of the platform and of libraries'],
+  ['R', 'Faults'],
 ])
 
 /** Where the numbered requirements of the tests (`6749-41`) stand in their RFC. */
@@ -104,6 +106,8 @@ const SECTIONS = new Map<string, string>(
       '§5': '12 13',
     },
     '7009': { '§2.1': '01 03 04 07', '§2.2': '02', '§2.2.1': '06', '§3': '05' },
+    '7591': { '§2': '03 04', '§3.2.1': '01', '§3.2.2': '02', '§5': '05' },
+    '7592': { '§2': '01' },
     '7636': {
       '§4.1': '04',
       '§4.2': '03',
@@ -138,7 +142,7 @@ const testFiles = (): string[] =>
     .filter((name) => name.endsWith('.test.ts'))
     .sort()
 
-const ID = String.raw`(?:\d{4}-[\d.]+|[APF]\d{1,2}|§[\d.]+)`
+const ID = String.raw`(?:\d{4}-[\d.]+|[APFR]-?\d{1,2}|§[\d.]+)`
 const TITLE = new RegExp(String.raw`(['"\`])((?:${ID},? )+)((?:\\.|(?!\1).)+)\1`, 'g')
 
 /** String literals that begin with the ids of what they hold us to: titles, and rows of the tables behind them. */
@@ -171,7 +175,7 @@ const inTable = (row: string, rest: string): string => {
 const PLACEHOLDER = /\$\{?[\w.]+\}?|%[sdijo]/
 
 const placeOf = (id: string, file: string): { group: string; place: string } => {
-  if (/^[APF]/.test(id)) return { group: id.slice(0, 1), place: id }
+  if (/^[APFR]/.test(id)) return { group: id.slice(0, 1), place: id }
   if (id.startsWith('§')) return { group: /rfc(\d{4})/.exec(file)?.[1] ?? '', place: id }
   const [rfc = '', number = ''] = id.split('-')
   const numbered = /^\d\d$/.test(number)

@@ -36,10 +36,12 @@ export const shownConfiguration = (config: Config, problems: readonly string[]) 
 
 /** Values as they were understood: durations in seconds, sizes in bytes. */
 const withoutSecrets = (config: Config): Readonly<Record<string, unknown>> => {
-  const { file: _, secret, admin, store, clients, accounts, scopes, upstreams, ...rest } = config
+  const { file: _, secret, registrationTokens, admin, store, clients, ...others } = config
+  const { accounts, scopes, upstreams, ...rest } = others
   return {
     ...rest,
     secret: `${secret.length} of them`,
+    registrationTokens: `${registrationTokens.length} of them`,
     admin: { ...admin, token: HIDDEN },
     store: shownStore(store),
     scopes: Object.fromEntries(scopes),

@@ -154,6 +154,21 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     return { outcome: 'conflict' }
   }
 
+  /** Of many that ask at once one has done it: counted twice, it would make room for more than there may be. */
+  const takeOut = async (client_id: string): Promise<boolean> => {
+    const key = clientKey(client_id)
+    for (let left = TRIES; left > 0; left -= 1) {
+      const row = await store.get(key)
+      if (row === undefined) return false
+      const writes: readonly Write[] = [
+        { op: 'swap', key, expected: row, next: row, expires: clock() * 1000 + 1 },
+        ...[key, use.key(client_id)].map((gone): Write => ({ op: 'delete', key: gone })),
+      ]
+      if (await store.batch(writes, [endMessage({ client_id })])) return true
+    }
+    throw new StoreUnavailable(`${client_id} keeps changing`)
+  }
+
   return {
     read,
     change,
@@ -214,9 +229,7 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
         const longest = Math.max(deps.lives().grant, tokens.grant ?? 0)
         await standings.renew({ client_id }, (clock() + longest) * 1000)
       }
-      const keys = [clientKey(client_id), use.key(client_id)]
-      const deletes = keys.map((key): Write => ({ op: 'delete', key }))
-      await store.batch(deletes, [endMessage({ client_id })])
+      if (!(await takeOut(client_id))) return false
       if (source === 'registered') registered.add(-1)
       log.audit('client.removed', { client_id, source, reason, ...by })
       await deps.endAll(client_id, reason, source === 'registered' ? 'all' : 'over')

@@ -15,6 +15,8 @@ export type Engine = {
   ping(): Promise<void>
   purge(limit: number): Promise<number>
   rows(): Promise<number>
+  /** Milliseconds that the store's clock is ahead of this process's; left out where they are one. */
+  ahead?(): number
   close(): Promise<void>
 }
 
@@ -71,6 +73,7 @@ export const createStore = (engine: Engine): Store => {
     ping: engine.ping,
     purge: engine.purge,
     rows: engine.rows,
+    ahead: () => (engine.ahead?.() ?? 0) / 1000,
     close: engine.close,
   } satisfies Store)
   return store

@@ -53,6 +53,8 @@ export type Secrets = {
     /** Undefined for what was not minted here. */
     parse(value: string): RefreshTokenParts | undefined
   }
+  /** Ids of the keys of the list, in its order, as access tokens carry them in their first two bytes; hexadecimal. */
+  keyIds(): readonly string[]
   /** Takes on another list of secrets; what only the old ones verify is foreign from then on. */
   rotate(secrets: readonly string[]): void
 }
@@ -128,6 +130,7 @@ export const createSecrets = (secrets: readonly string[]): Secrets => {
         return body === undefined ? undefined : unpackRefresh(body)
       },
     },
+    keyIds: () => ring.keys('mint', 'access-token').map(({ kid }) => kid.toString('hex')),
     rotate: (next) => ring.replace(next),
   }
 }

@@ -85,8 +85,8 @@ const createFrontOf = async (
     import('./front.ts'),
     import('./oauth/authorization-server.ts'),
   ])
-  const { middleware, warm } = createAuthorizationServer(deps)
+  const { middleware, programs, warm } = createAuthorizationServer(deps)
   await warm()
   const demo = deps.config.demo ? [(await import('./demo/demo-client.ts')).createDemo(deps)] : []
-  return createFront({ ...deps, middleware: [middleware, ...demo] })
+  return createFront({ ...deps, programs, middleware: [middleware, ...demo] })
 }

@@ -13,7 +13,7 @@ export type Program = (req: IncomingMessage, res: ServerResponse, caller: Caller
 
 /**
  * One endpoint's requests, from the checks that all share to the one place where errors are rendered: straight from Node's
- * server, without a framework's context and its promises, which would cost as much as the token (decision 0023).
+ * server, without a framework's context and its promises, which would cost as much as the token (decision 0021).
  */
 export const serveProgram = (
   endpoint: ProgramEndpoint,

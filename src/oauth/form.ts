@@ -69,6 +69,7 @@ const refuseEncoding = (exchange: Readable): void => {
 }
 
 const refuseOtherTypes = (exchange: Readable, { type: only }: BodyKind): void => {
+  if (exchange.req.headers['content-type'] === only) return
   const type = (exchange.req.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
   if (type === only) return
   closeAfterAnswer(exchange)

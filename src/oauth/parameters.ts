@@ -77,6 +77,7 @@ const decodedPair = (pair: string): readonly [string, string | undefined] => {
 
 /** The text of a form-encoded value; undefined when it is not UTF-8, holds a control character or a bad escape. */
 export const formDecoded = (encoded: string): string | undefined => {
+  if (PLAIN.test(encoded)) return encoded
   try {
     const text = decodeURIComponent(encoded.replaceAll('+', ' '))
     return CONTROL.test(text) ? undefined : text
@@ -84,6 +85,9 @@ export const formDecoded = (encoded: string): string | undefined => {
     return undefined
   }
 }
+
+/** Stands for itself, as most of it does. */
+const PLAIN = /^[A-Za-z0-9_.~:/-]*$/
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f]/

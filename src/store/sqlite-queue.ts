@@ -74,10 +74,10 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
     }
   }
 
-  // What is asked while the thread works goes in one message when it is done, and into one transaction: waking it costs more
-  // than what it writes, and so does another fsync.
+  // What is asked while the thread works goes in one message, and into one transaction: waking it costs more than what it
+  // writes, and so does another fsync. It goes once it is as much as the thread has, so that neither ever waits for the other.
   const send = (job: Job): void => {
-    if (unsent.push(job) === 1) setImmediate(flush)
+    if (unsent.push(job) === 1 || unsent.length === inFlight) setImmediate(flush)
   }
 
   // As text: half of what a copy of the objects costs.
@@ -87,7 +87,7 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
   }
 
   const flush = (): void => {
-    if (inFlight === 0 && worker !== undefined && unsent.length > 0) post(worker)
+    if (worker !== undefined && unsent.length > 0 && unsent.length >= inFlight) post(worker)
   }
 
   const submit = (work: JobWork): Promise<Outcome> => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
+import { atEndOfTurn } from '../turn.ts'
 import { invalidRequest, OAuthError } from './errors.ts'
 
 /** Reads what is posted to our own endpoints, as text: what it says is decided elsewhere. */
@@ -76,13 +77,19 @@ const refuseOtherTypes = (exchange: Readable, { type: only }: BodyKind): void =>
   throw invalidRequest(`the content type must be ${only}`)
 }
 
+/** Nearly all forms come with their head: only what is not there by the end of this turn gets a timer. */
 const inTime = (reading: Promise<unknown>, seconds: number): Promise<void> =>
   new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new TooSlow()), seconds * 1000)
+    let settled = false
+    let timer: NodeJS.Timeout | undefined
     const settle = (act: () => void) => {
+      settled = true
       clearTimeout(timer)
       act()
     }
+    atEndOfTurn(() => {
+      if (!settled) timer = setTimeout(() => reject(new TooSlow()), seconds * 1000)
+    })
     reading.then(
       () => settle(resolve),
       (error) => settle(() => reject(error)),

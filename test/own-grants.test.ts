@@ -78,6 +78,25 @@ describe('what a client gets for itself: a grant and its token in one row (decis
     expect(await server.stores.grants.find(stored.token.grant_id)).toBeUndefined()
   })
 
+  it('operators find it among what the client was given, until it ends', async () => {
+    const listed = async () =>
+      (await server.stores.grants.ofClient('machine')).grants.map(({ id }) => id)
+    const [ended, revoked, other] = [await issue(), await issue(), await issue()]
+    const ids = [ended, revoked, other].map(({ token }) => token.grant_id)
+    expect(await listed()).toEqual(expect.arrayContaining(ids))
+    await server.stores.grants.end(ended.token.grant_id, 'test')
+    await machine().post('revoke', { token: revoked.value })
+    const left = await listed()
+    expect(ids.map((id) => left.includes(id))).toEqual([false, false, true])
+  })
+
+  it('the end of all that a client was given ends it, for good', async () => {
+    const { value } = await issue()
+    expect(await server.stores.grants.endAllOfClient('machine', 'test')).toBeGreaterThan(0)
+    expect(await server.stores.tokens.find(value)).not.toHaveProperty('client_id')
+    expect(await anew(value)).toMatchObject({ refusal: 'revoked', ended: { what: 'grant' } })
+  })
+
   it('ending one leaves the others alone', async () => {
     const [ended, other] = [await issue(), await issue()]
     await server.stores.grants.end(ended.token.grant_id, 'test')

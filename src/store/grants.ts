@@ -6,7 +6,14 @@ import { lastUsedKey } from './last-used.ts'
 import type { Secrets } from './secrets.ts'
 import type { Page, Store, Write } from './store.ts'
 import type { Terms } from './terms.ts'
-import { givenToClient, grantInRow, isInTokenRow, type StoredToken, tokenKey } from './token-row.ts'
+import {
+  givenToClient,
+  grantInRow,
+  isInTokenRow,
+  type StoredToken,
+  tokenKey,
+  tokenWrite,
+} from './token-row.ts'
 import type { Ended } from './tokens.ts'
 
 /**
@@ -90,7 +97,8 @@ export const createGrants = (deps: GrantDeps): Grants => {
 
   const pageOf = async (index: string, cursor: Page['cursor'], limit = 500): Promise<GrantPage> => {
     const page = await store.list(index, { limit, ...(cursor && { cursor }) })
-    return { grants: page.rows.flatMap(grantOf).filter(stands), cursor: page.cursor }
+    const grants = page.rows.flatMap(listed).map(({ grant }) => grant)
+    return { grants: grants.filter(stands), cursor: page.cursor }
   }
 
   const endAll = async (index: string, ended: Ended, which: Which | undefined) => {
@@ -98,13 +106,14 @@ export const createGrants = (deps: GrantDeps): Grants => {
     let count = 0
     do {
       const page = await store.list(index, { limit: 500, ...(cursor && { cursor }) })
-      const grants = page.rows.flatMap(grantOf)
-      const chosen = which === undefined ? grants : grants.filter(which)
-      const deletes = chosen.flatMap(({ id }) => removal(id))
+      const all = page.rows.flatMap(listed)
+      const chosen = which === undefined ? all : all.filter(({ grant }) => which(grant))
+      const ends = chosen.flatMap((one) => one.ends)
       // With the rows gone in the same step: a re-read that a message causes must not find them. One message tells of
       // all; of some it would end the others' cached tokens, too.
-      const told = which === undefined ? [ended] : chosen.map(({ id }) => ({ grant_id: id }))
-      if (told.length > 0) await store.batch(deletes, told.map(endMessage))
+      const told =
+        which === undefined ? [ended] : chosen.map(({ grant }) => ({ grant_id: grant.id }))
+      if (told.length > 0) await store.batch(ends, told.map(endMessage))
       count += chosen.length
       cursor = page.cursor
     } while (cursor !== undefined)
@@ -171,11 +180,18 @@ export const createGrants = (deps: GrantDeps): Grants => {
   }
 }
 
-/** Of a row in a list: none, where its own token was revoked. */
-const grantOf = ({ key, value }: Page['rows'][number]): readonly Grant[] => {
-  if (!key.startsWith(tokenKey(''))) return [JSON.parse(value)]
-  const grant = grantInRow(JSON.parse(value))
-  return grant === undefined ? [] : [grant]
+/** A grant in a list, and what ends it: a client's own is taken out of its token's row, which stays, to tell why. */
+type Listed = { readonly grant: Grant; readonly ends: readonly Write[] }
+
+const listed = ({ key, value }: Page['rows'][number]): readonly Listed[] => {
+  if (!key.startsWith(tokenKey(''))) {
+    const grant: Grant = JSON.parse(value)
+    return [{ grant, ends: removal(grant.id) }]
+  }
+  const stored: StoredToken = JSON.parse(value)
+  const grant = grantInRow(stored)
+  const { own: _, ...token } = stored
+  return grant === undefined ? [] : [{ grant, ends: [tokenWrite(token)] }]
 }
 
 /** With what is known of its use. */

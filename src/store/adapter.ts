@@ -23,7 +23,7 @@ export type Engine = {
 export type Committed = {
   /** False: a swap lost, nothing was written. */
   readonly won: boolean
-  /** For each write, whether a live row stood there before. */
+  /** For each write that deletes, whether a live row stood there before; of others it may not be known. */
   readonly stood: readonly boolean[]
 }
 

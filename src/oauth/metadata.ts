@@ -15,6 +15,7 @@ export const metadataEndpoints = ({ config }: Pick<Room, 'config'>): readonly En
   const resources = documentsByPath(config)
   return [
     ...serverPaths(config).map((path) => ({ path, get: server }) as const),
+    { path: '/.well-known/jwks.json', get: answerDocument(NO_KEYS) },
     ...[...resources].map(
       ([path, documents]) => ({ path, get: answerResource(documents, config) }) as const,
     ),
@@ -110,5 +111,8 @@ const answerDocument =
     ctx.set('Cache-Control', 'public, max-age=300')
     ctx.body = document
   }
+
+/** Nothing that we issue is signed, so no metadata names this; whoever looks for keys by habit hears that there are none. */
+const NO_KEYS = { keys: [] }
 
 const WELL_KNOWN_RESOURCE = '/.well-known/oauth-protected-resource'

@@ -1,10 +1,5 @@
 import type Router from '@koa/router'
-import {
-  clientPage,
-  clientsPage,
-  type DetailedClient,
-  placeOf,
-} from '../../pages/console/clients.ts'
+import { clientPage, clientsPage, type DetailedClient } from '../../pages/console/clients.ts'
 import {
   answerWith,
   deleteClient,
@@ -17,8 +12,9 @@ import { mayDo } from '../principal.ts'
 import { addClientForms } from './client-form.ts'
 import type { ConsoleRoom, PageContext } from './console.ts'
 import { failurePage } from './failure.ts'
-import { action, page } from './forms.ts'
+import { action, callOf, page, seeOther } from './forms.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
+import { queryOf } from './query.ts'
 import { frameOf } from './shown-frame.ts'
 
 export const clientPages = (router: Router, room: ConsoleRoom): void => {
@@ -59,23 +55,14 @@ export const clientPages = (router: Router, room: ConsoleRoom): void => {
       const call = { ...callOf(ctx, undefined), ifMatch: form.get('etag') ?? '' }
       const outcome = outcomeOf(await deleteClient(call, room))
       if (!outcome.done) return showOutcome(ctx, room, outcome)
-      ctx.status = 303
-      ctx.set('Location', '/clients?done=deleted')
+      seeOther(ctx, '/clients?done=deleted')
     }),
   )
 }
 
-export const callOf = <Body>(ctx: PageContext, body: Body) => ({
-  ...{ params: ctx.params, body, principal: ctx.state.visitor },
-  ifMatch: undefined,
-})
-
 const showList = async (ctx: PageContext, room: ConsoleRoom): Promise<void> => {
-  const given = (name: string): string => {
-    const value = ctx.query[name]
-    return typeof value === 'string' ? value : ''
-  }
-  const [search, source, cursor] = [given('search').trim(), given('source'), given('cursor')]
+  const given = queryOf(ctx)
+  const [search, source, cursor] = [given('search'), given('source'), given('cursor')]
   const found = await listClients(
     {
       limit: 50,
@@ -130,9 +117,4 @@ export const showClient = async (
     may: { change: mayDo(visitor, 'operator'), remove: mayDo(visitor, 'owner') },
     ...said,
   })
-}
-
-export const toClient = (ctx: PageContext, client_id: string): void => {
-  ctx.status = 303
-  ctx.set('Location', placeOf(client_id))
 }

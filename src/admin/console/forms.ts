@@ -33,6 +33,18 @@ export const action =
     await page(room, role, (shown) => act(shown, form))(ctx, next)
   }
 
+/** What the functions behind the API's operations take. */
+export const callOf = <Body>(ctx: PageContext, body: Body) => ({
+  ...{ params: ctx.params, body, principal: ctx.state.visitor },
+  ifMatch: undefined,
+})
+
+/** Loading what comes next does not do it again. `place`: a path of the console. */
+export const seeOther = (ctx: PageContext, place: string): void => {
+  ctx.status = 303
+  ctx.set('Location', place)
+}
+
 const leadToSignIn = (ctx: Koa.Context): void => {
   const next = ctx.method === 'GET' ? ctx.url : '/'
   // A part of a page has no place for a form: htmx loads the whole.

@@ -44,7 +44,7 @@ export const clientsPage = (
         html`<option value="${value}"${value === p.query.source && html` selected`}>${label}</option>`,
     )}</select></div>
 <button type="submit">Search</button>
-${p.mayCreate && html`<a class="button primary" href="/clients/new">New client</a>`}
+${p.mayCreate && html`<a class="button primary" href="/new-client">New client</a>`}
 </form>
 ${table({
   caption: 'Applications that may ask for tokens',

@@ -11,6 +11,7 @@ code,pre,kbd,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liber
 a{color:var(--accent);text-underline-offset:.2em;text-decoration-thickness:1px}
 a:hover{color:var(--press);text-decoration-thickness:2px}
 :focus-visible{outline:3px solid var(--focus);outline-offset:2px;border-radius:4px}
+.unseen{position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .skip{position:absolute;left:-99rem}
 .skip:focus{left:1rem;top:.5rem;z-index:2;background:var(--panel);padding:.5rem 1rem}
 .bar{display:flex;flex-wrap:wrap;align-items:center;gap:.25rem 1.5rem;padding:.5rem clamp(1rem,3vw,2rem);background:var(--iron);
@@ -39,10 +40,10 @@ h3{margin:1.25rem 0 .5rem;font-size:.9375rem}
 p{margin:.625rem 0;max-width:70ch}
 .soft{color:var(--soft)}
 .panel,.chart,.tiles>div{background:var(--panel);border:1px solid var(--line);border-radius:10px;padding:1rem 1.25rem}
-.panel+.panel{margin-top:1rem}
+.panel+.panel,.panel+.scroll,.scroll+.panel{margin-top:1rem}
 .panel>:first-child,.chart>:first-child{margin-top:0}
 .panel>:last-child{margin-bottom:0}
-.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:.75rem;margin:0 0 1rem}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.75rem;margin:0 0 1rem}
 .tiles>div{padding:.75rem 1rem}
 .tiles dt{color:var(--soft);font-size:.8125rem}
 .tiles dd{margin:.125rem 0 0;font-size:1.375rem;font-weight:650;line-height:1.2}
@@ -80,7 +81,7 @@ font-size:.8125rem;font-weight:600;white-space:nowrap}
 .facts dt{color:var(--soft)}
 .facts dd{margin:0}
 .filters{display:flex;flex-wrap:wrap;align-items:end;gap:.75rem;margin:0 0 1rem}
-.filters label,.stack label,.stack legend{display:block;font-weight:600;font-size:.875rem}
+.filters label,.stack>label,.stack legend,.stack>div>label{display:block;font-weight:600;font-size:.875rem}
 input,select,textarea{font:inherit;color:inherit;background:var(--well);border:1.5px solid var(--edge);border-radius:8px;
 padding:.375rem .625rem;min-height:2.5rem;max-width:100%}
 input[type=checkbox],input[type=radio]{min-height:0;width:1.125rem;height:1.125rem;accent-color:var(--accent);vertical-align:-.1875rem;
@@ -93,7 +94,10 @@ textarea{width:100%;min-height:5rem;font-family:ui-monospace,SFMono-Regular,Menl
 .stack [aria-invalid]{border-color:var(--warn)}
 .flaw{color:var(--warn);font-weight:600;margin:.25rem 0 0}
 fieldset{border:0;margin:0;padding:0;min-width:0}
-fieldset label{display:block;font-weight:400;padding:.25rem 0}
+fieldset label{display:block;font-weight:400;padding:.375rem 0 .375rem 1.625rem}
+fieldset label>input[type=checkbox],fieldset label>input[type=radio]{margin-left:-1.625rem}
+fieldset label .soft{display:block;font-size:.875rem}
+.caution{padding:.625rem 1rem;border-radius:8px;border:1px solid var(--care);border-left-width:5px;background:var(--care-tint);color:var(--care);max-width:none}
 button,.button{display:inline-flex;align-items:center;justify-content:center;min-height:2.5rem;padding:.375rem 1rem;font:inherit;
 font-weight:600;text-decoration:none;cursor:pointer;border:1.5px solid var(--edge);border-radius:8px;background:transparent;color:var(--ink)}
 button:hover,.button:hover{border-color:var(--ink);color:var(--ink)}

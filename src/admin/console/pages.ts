@@ -9,6 +9,7 @@ import { peoplePages } from './people.ts'
 import { routePages } from './routes.ts'
 import { scopePages } from './scopes.ts'
 import { signInPages } from './sign-in.ts'
+import { tryPages } from './try.ts'
 
 /** Every page of the console, and what its forms ask for. */
 export const pages = (router: Router, room: ConsoleRoom): void => {
@@ -16,6 +17,6 @@ export const pages = (router: Router, room: ConsoleRoom): void => {
 }
 
 const PAGES = [
-  ...[signInPages, overviewPages, clientPages, peoplePages, grantPages],
+  ...[signInPages, overviewPages, clientPages, tryPages, peoplePages, grantPages],
   ...[scopePages, routePages, auditPages, configurationPages],
 ]

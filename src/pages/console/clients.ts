@@ -84,7 +84,7 @@ ${p.secret !== undefined && shownSecret(p.secret)}
 <div class="panel">${factsOf(client)}</div>
 <p class="actions"><a class="button" href="${addressOf('/grants', { client_id: client.client_id })}">Who gave it access</a>
 <a class="button" href="${addressOf('/audit', { client_id: client.client_id })}">What happened</a>
-<a class="button" href="${at}/try">Try this client</a>
+${p.may.change && html`<a class="button" href="${at}/try">Try this client</a>`}
 ${p.may.change && client.source !== 'file' && html`<a class="button" href="${at}/edit">Change</a>`}</p>
 ${p.may.change && actionsOf(client, at, frame.csrf)}
 ${p.may.remove && client.source !== 'file' && removal(at, frame.csrf, p.etag)}`,

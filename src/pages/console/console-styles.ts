@@ -114,10 +114,23 @@ background:var(--warn-tint);color:var(--warn);font-weight:600;max-width:none}
 pre{margin:.5rem 0;padding:.75rem 1rem;overflow-x:auto;background:var(--well);border:1px solid var(--line);border-radius:8px;
 white-space:pre-wrap}
 details{margin:.5rem 0}
+.hops ol{list-style:none;margin:0;padding:0;counter-reset:hop}
+.hops li{background:var(--panel);border:1px solid var(--line);border-radius:10px;padding:1rem 1.25rem;margin-top:1rem;counter-increment:hop}
+.hops li>h3{margin:0}.hops li>h3::before{content:counter(hop) ". "}
+.exchange{display:grid;gap:.75rem}
+.pane{min-width:0;border:1px solid var(--line);border-radius:8px;background:var(--well);overflow:hidden}
+.pane h3{margin:0;padding:.5rem .875rem;border-bottom:1px solid var(--line);font-size:.875rem}
+.pane h3 span{margin-left:.375rem;font-weight:400;color:var(--soft)}
+.pane pre{margin:0;border:0;border-radius:0;max-height:30rem;overflow:auto;line-height:1.6}
+pre b.good{color:var(--accent)}pre b.bad{color:var(--warn)}pre i{font-style:normal;color:var(--soft)}
+mark{background:var(--care-tint);color:var(--care);border-radius:3px;padding:0 .125rem;box-shadow:inset 0 -1px 0 var(--care)}
+.pane .aside{margin:0;padding:.375rem .875rem;border-top:1px solid var(--line);font-size:.8125rem;color:var(--soft);max-width:none}
+.hops+datalist+.panel{margin-top:1rem}
 summary{cursor:pointer;font-weight:600;padding:.25rem 0}
 .added{background:var(--tint)}.removed{background:var(--warn-tint)}
 @media(max-width:40rem){th,td{padding:.5rem .75rem}.bar{gap:.25rem .75rem}nav{order:3;flex-basis:100%}nav ul{flex-wrap:nowrap;overflow-x:auto}
 nav a{white-space:nowrap}.facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.5rem}}
+@media(min-width:70rem){.exchange{grid-template-columns:1fr 1fr}}
 @media(min-width:160rem){body{font-size:1.125rem}}
 @media(forced-colors:active){.tag,.panel,.chart{border:1px solid}svg .line-1,svg .line-2,svg .line-3,svg .line-4{stroke:CanvasText}}
 `

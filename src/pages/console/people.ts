@@ -181,6 +181,7 @@ const standing = (person: ShownPerson, at: string, csrf: string): Html => {
 const password = (
   at: string,
   csrf: string,
+  username: string,
 ): Html => html`<details class="panel"><summary>Set a password</summary>
 <p>Every session of theirs, and what was given under the former password, ends.</p>
 <form class="stack" method="post" action="${at}/password">${hidden({ csrf })}

@@ -11,6 +11,7 @@ export const page =
   async (ctx) => {
     const visitor = await room.sessions.visitor(ctx.req)
     if (visitor === undefined) return leadToSignIn(ctx)
+    if (visitor.isRemembered && role !== 'viewer') return failurePage(ctx, room, 503)
     if (!mayDo(visitor, role)) return failurePage(ctx, room, 403)
     ctx.state.visitor = visitor
     ctx.type = 'html'
@@ -59,9 +60,13 @@ export const readForm = async (ctx: Koa.Context): Promise<URLSearchParams | unde
   if (ctx.get('Content-Encoding') !== '') return undefined
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of ctx.req) {
+  // What is left is not waited for, and the connection lives until the answer is sent.
+  for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
     size += chunk.length
-    if (size > MOST) return undefined
+    if (size > MOST) {
+      ctx.set('Connection', 'close')
+      return undefined
+    }
     chunks.push(chunk)
   }
   return new URLSearchParams(Buffer.concat(chunks).toString('utf8'))

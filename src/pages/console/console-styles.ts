@@ -65,10 +65,10 @@ svg .line-1{stroke:var(--accent)}svg .line-2{stroke:var(--care);stroke-dasharray
 svg .line-4{stroke:var(--edge)}
 dt.line-1::before{border-color:var(--accent)}dt.line-2::before{border-color:var(--care);border-top-style:dashed}
 dt.line-3::before{border-color:var(--warn)}dt.line-4::before{border-color:var(--edge)}
-.scroll{overflow-x:auto;background:var(--panel);border:1px solid var(--line);border-radius:10px}
+.scroll{position:relative;overflow-x:auto;background:var(--panel);border:1px solid var(--line);border-radius:10px}
 table{border-collapse:collapse;width:100%}
 caption{text-align:left;padding:.625rem 1rem;color:var(--soft)}
-th,td{padding:.5rem 1rem;text-align:left;vertical-align:top;border-top:1px solid var(--line)}
+th,td{max-width:26rem;overflow-wrap:break-word;padding:.5rem 1rem;text-align:left;vertical-align:top;border-top:1px solid var(--line)}
 thead th{border-top:0;font-size:.8125rem;color:var(--soft);font-weight:600;white-space:nowrap}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
 td time,td.short{white-space:nowrap}
@@ -89,10 +89,12 @@ margin:0 .5rem 0 0}
 textarea{width:100%;min-height:5rem;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.8125rem}
 .stack{max-width:44rem}
 .stack>label,.stack>fieldset{margin-top:1rem}
-.stack input:not([type=checkbox]):not([type=radio]),.stack select{width:100%;margin-top:.25rem}
+.stack>input[type=hidden]+label,.stack.panel>input[type=hidden]+fieldset{margin-top:0}
+.stack input:not([type=checkbox]):not([type=radio]),.stack select,.stack textarea{width:100%;margin-top:.25rem}
 .stack .hint{margin:.25rem 0 0;color:var(--soft);font-size:.875rem}
 .stack [aria-invalid]{border-color:var(--warn)}
 .flaw{color:var(--warn);font-weight:600;margin:.25rem 0 0}
+legend{padding:0}
 fieldset{border:0;margin:0;padding:0;min-width:0}
 fieldset label{display:block;font-weight:400;padding:.375rem 0 .375rem 1.625rem}
 fieldset label>input[type=checkbox],fieldset label>input[type=radio]{margin-left:-1.625rem}

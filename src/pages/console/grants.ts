@@ -1,3 +1,4 @@
+import { displayed } from '../displayed.ts'
 import { type Html, html } from '../html.ts'
 import { placeOf } from './clients.ts'
 import { consolePage, type Frame } from './frame.ts'
@@ -54,10 +55,11 @@ ${goOn('/grants', p.filters, p.next)}`,
   })
 
 const captionOf = ({ client_id, sub, unused }: GrantFilters, isWhole: boolean): string => {
-  const whose = [client_id !== '' && `of ${client_id}`, sub !== '' && `by ${sub}`].filter(
-    (part) => part !== false,
-  )
-  const idle = unused === '' ? '' : ` with tokens unused for ${unused} days`
+  const whose = [
+    client_id !== '' && `of ${displayed(client_id)}`,
+    sub !== '' && `by ${displayed(sub)}`,
+  ].filter((part) => part !== false)
+  const idle = unused === '' ? '' : ` with tokens unused for ${displayed(unused, 10)} days`
   return `${['Grants', ...whose].join(' ')}${idle}, ${isWhole ? 'oldest first' : 'those first that have lain idle for longest'} (times in UTC)`
 }
 

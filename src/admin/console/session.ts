@@ -33,18 +33,20 @@ export const createConsoleSessions = (
 ): ConsoleSessions => {
   const known = createMemory(clock)
 
-  const look = async (value: string, remote: string): Promise<Visitor | undefined> => {
-    const session = await sessions.find(value)
-    const account = session && (await stores.accounts.findBySub(session.sub))
-    if (session === undefined || account?.admin === undefined) return undefined
-    return {
+  const visitorOf = (id: string, account: Account, remote: string): Visitor | undefined =>
+    account.admin && {
       actor: account.username,
       role: account.admin,
       remote,
       sub: account.sub,
       name: account.name ?? account.username,
-      csrf: stores.secrets.tag('csrf', ['console', session.id]),
+      csrf: stores.secrets.tag('csrf', ['console', id]),
     }
+
+  const look = async (value: string, remote: string): Promise<Visitor | undefined> => {
+    const session = await sessions.find(value)
+    const account = session && (await stores.accounts.findBySub(session.sub))
+    return account && visitorOf(session.id, account, remote)
   }
 
   const visitor: ConsoleSessions['visitor'] = async (req) => {
@@ -72,6 +74,7 @@ export const createConsoleSessions = (
     },
     async start(res, account, remote) {
       const value = await sessions.start({ sub: account.sub, auth_time: clock(), remote })
+      known.note(value, visitorOf(digest(value), account, remote))
       writeCookie(res, COOKIE, value)
     },
     async end(req, res) {

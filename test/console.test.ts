@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hashPassword } from '../src/store/passwords.ts'
 import { createClient } from './support/client.ts'
 import {
   csrfIn,
@@ -11,7 +12,7 @@ import {
   signInAt,
 } from './support/console.ts'
 import { createPerson, openBrowser } from './support/person.ts'
-import { type Portcullis, startPortcullis, until } from './support/portcullis.ts'
+import { freePort, type Portcullis, startPortcullis, until } from './support/portcullis.ts'
 import { exchange } from './support/raw-client.ts'
 import { redis } from './support/store-servers.ts'
 
@@ -62,8 +63,8 @@ afterAll(async () => {
 
 const redirect_uri = 'https://app.example/callback'
 /** Grace gives the application access; what it gets for it. */
-const tokensOfGrace = async () => {
-  const client = createClient(portcullis.origin, 'web', { secret: SECRET })
+const tokensOfGrace = async (origin = portcullis.origin) => {
+  const client = createClient(origin, 'web', { secret: SECRET })
   const verifier = 'v'.repeat(43)
   const { hash } = await import('node:crypto')
   const parameters = {
@@ -71,7 +72,7 @@ const tokensOfGrace = async () => {
     code_challenge: hash('sha256', verifier, 'base64url'),
     code_challenge_method: 'S256',
   }
-  const url = `${portcullis.origin}/oauth/authorize?${new URLSearchParams(parameters)}`
+  const url = `${origin}/oauth/authorize?${new URLSearchParams(parameters)}`
   const answer = await createPerson('grace', 'grace').authorize(url)
   const { body } = await client.post('token', {
     ...{ grant_type: 'authorization_code', redirect_uri, code_verifier: verifier },
@@ -397,19 +398,23 @@ describe('grants and scopes', () => {
     expect(events('grant.ended').at(-1)?.fields).toMatchObject({ actor: 'otto' })
   })
 
-  it('grants unused for days: an old one is found, a used one is not', async () => {
-    let offset = 0
-    const clock = () => Date.now() / 1000 + offset
-    const other = await startPortcullis(configuration(port), { clock })
-    const machine = createClient(other.origin, 'web', { secret: SECRET })
-    await machine.post('token', { grant_type: 'client_credentials', scope: 'b' })
-    const there = await openConsole(other.admin, 'olga')
-    expect((await there.open('/grants?client_id=web')).body).toContain('>b<')
-    expect((await there.open('/grants?client_id=web&unused=1')).body).not.toContain('>b<')
-    expect((await there.open('/grants?unused=1')).body).toContain('No grant is like that')
-    expect((await there.open('/grants?unused=none')).status).toBe(400)
-    offset = 0
-    await other.stop()
+  it('grants unused for days: found by client, by person and of everybody, and not where it was used since', async () => {
+    let later = 0
+    const clock = () => Date.now() / 1000 + later
+    const there = await startPortcullis(configuration(port), { clock })
+    try {
+      await tokensOfGrace(there.origin)
+      later = 3 * 86_400
+      const looking = await openConsole(there.admin, 'olga')
+      for (const whose of ['client_id=web&', 'sub=grace&', '']) {
+        const shown = async (days: number) =>
+          (await looking.open(`/grants?${whose}unused=${days}`)).body.includes('/people/grace"')
+        expect([await shown(2), await shown(4)], whose).toEqual([true, false])
+      }
+      expect((await looking.open('/grants?unused=none')).status).toBe(400)
+    } finally {
+      await there.stop()
+    }
   })
 
   it('a scope that is granted and never used is told from one that is', async () => {
@@ -508,6 +513,23 @@ describe('trying a client', () => {
       expect(portcullis.origin).toContain('127.0.0.1')
     },
   )
+})
+
+describe('over a network', () => {
+  it('A37 without TLS every page warns, before anybody types a password', async () => {
+    const [listen, hash] = [await freePort(), await hashPassword('a password')]
+    const there = await startPortcullis(`admin: { listen: '0.0.0.0:${listen}' }
+accounts: [{ username: ada, password: '${hash}', admin: owner }]
+`)
+    const at = `http://127.0.0.1:${listen}`
+    const WARNING =
+      /class="warning" role="alert">This console is reachable over the network without TLS/
+    const one = await openConsole(at, 'ada', 'a password')
+    for (const path of ['/sign-in', '/', '/clients', '/nothing'])
+      expect((await one.open(path)).body, path).toMatch(WARNING)
+    expect((await viewer.open('/')).body).not.toMatch(WARNING)
+    await there.stop()
+  })
 })
 
 describe('secrets', () => {
@@ -667,7 +689,9 @@ describe('many clients', () => {
 describe.skipIf(redis.absent)('the store is away', () => {
   it('the overview, routes and configuration are there and say so; the rest is 503, sign-in says why; then all is back', async () => {
     const server = await redis.start()
-    const there = await startPortcullis(`secret: ${'s'.repeat(40)}\nstore: "${server.url('console')}"\n${configuration(port)}`)
+    const there = await startPortcullis(
+      `secret: ${'s'.repeat(40)}\nstore: "${server.url('console')}"\n${configuration(port)}`,
+    )
     try {
       const visitor = await openConsole(there.admin, 'olga')
       await server.kill()

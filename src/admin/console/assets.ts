@@ -3,7 +3,7 @@ import { consoleStyles } from '../../pages/console/console-styles.ts'
 import { icon } from '../../pages/mark.ts'
 import { digest } from '../../store/secrets.ts'
 
-export type Asset = { readonly type: string; readonly body: string }
+type Asset = { readonly type: string; readonly body: string }
 
 /** What pages of the console load, at addresses that change with it. */
 export const createAssets = () => {

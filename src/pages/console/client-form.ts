@@ -16,7 +16,7 @@ export type ClientForm = {
 }
 
 /** A client is described by what it is; grant types, authentication and PKCE follow from that. */
-export const KINDS = [
+const KINDS = [
   ['web', 'Web application', 'Runs on a server, signs people in, keeps a secret.'],
   ['public', 'Browser, desktop or phone application', 'Signs people in and cannot keep a secret.'],
   ['machine', 'Machine', 'Acts for itself, without a person; keeps a secret.'],

@@ -159,7 +159,7 @@ ${button({ action: `${at}/delete`, csrf, label: 'Delete for good', tone: 'danger
 
 export const placeOf = (client_id: string): string => `/clients/${encodeURIComponent(client_id)}`
 
-export const shortGrant = (type: string): string =>
+const shortGrant = (type: string): string =>
   type === 'urn:ietf:params:oauth:grant-type:device_code' ? 'device_code' : type
 
 const SOURCE_WORDS = {

@@ -70,7 +70,7 @@ table{border-collapse:collapse;width:100%}
 caption{text-align:left;padding:.625rem 1rem;color:var(--soft)}
 th,td{max-width:26rem;overflow-wrap:break-word;padding:.5rem 1rem;text-align:left;vertical-align:top;border-top:1px solid var(--line)}
 thead th{border-top:0;font-size:.8125rem;color:var(--soft);font-weight:600;white-space:nowrap}
-td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
+td.number{font-variant-numeric:tabular-nums}
 td time,td.short{white-space:nowrap}
 tbody tr:hover{background:var(--well)}
 .tag{display:inline-block;padding:0 .5rem;margin:.0625rem .125rem .0625rem 0;border-radius:99px;background:var(--tint);color:var(--accent);

@@ -683,6 +683,8 @@ describe('many clients', () => {
         ?.replaceAll('&#38;', '&')
     }
     expect(seen.size).toBe(55)
+    const byId = await viewer.open('/clients?search=many-54&source=operator')
+    expect(byId.body.match(/href="\/clients\/many-54"/g)).toHaveLength(1)
   }, 60_000)
 })
 

@@ -9,6 +9,7 @@ import {
 } from '../client-changes.ts'
 import { listClients } from '../client-list.ts'
 import { mayDo } from '../principal.ts'
+import { shownClient } from '../shown-client.ts'
 import { addClientForms } from './client-form.ts'
 import type { ConsoleRoom, PageContext } from './console.ts'
 import { failurePage } from './failure.ts'
@@ -63,7 +64,7 @@ export const clientPages = (router: Router, room: ConsoleRoom): void => {
 const showList = async (ctx: PageContext, room: ConsoleRoom): Promise<void> => {
   const given = queryOf(ctx)
   const [search, source, cursor] = [given('search'), given('source'), given('cursor')]
-  const found = await listClients(
+  const found = await lookFor(
     {
       limit: 50,
       ...(search !== '' && { search }),
@@ -82,6 +83,25 @@ const showList = async (ctx: PageContext, room: ConsoleRoom): Promise<void> => {
     }),
   })
 }
+
+/**
+ * Who is named by id is found at once, wherever it stands in the list; by a part of the name, so many are looked through as
+ * a page may take time for.
+ */
+const lookFor = async (query: Parameters<typeof listClients>[0], room: ConsoleRoom) => {
+  let found = await listClients(query, room)
+  for (let looks = 1; looks < LOOKS && found.items.length === 0 && found.next; looks += 1)
+    found = await listClients({ ...query, cursor: found.next }, room)
+  const named =
+    query.search && !query.cursor ? await room.stores.clients.read(query.search) : undefined
+  if (named === undefined || found.items.some(({ client_id }) => client_id === query.search))
+    return found
+  const line = room.config().lines.clients.get(named.client.client_id)
+  return { ...found, items: [shownClient(named, line), ...found.items] }
+}
+
+/** Each of some 2000 clients. */
+const LOOKS = 8
 
 type Said = { readonly done?: string; readonly problem?: string; readonly secret?: string }
 

@@ -49,7 +49,10 @@ ${p.mayCreate && html`<a class="button primary" href="/new-client">New client</a
 ${table({
   caption: 'Applications that may ask for tokens',
   heads: ['Name', 'client_id', 'From', 'How it gets tokens', 'Last used', 'State'],
-  none: 'No client is like that.',
+  none:
+    p.next === undefined
+      ? 'No client is like that.'
+      : 'None of those that were looked through; go further.',
   rows: p.clients.map((client) => [
     html`<a href="${placeOf(client.client_id)}">${foreign(client.client_name ?? client.client_id)}</a>`,
     html`<code>${foreign(client.client_id, 60)}</code>`,

@@ -55,7 +55,7 @@ export const grantOperations = (room: GrantRoom): readonly Operation[] => [
     async run({ params: { id = '' } }) {
       const grant = await room.stores.grants.find(id)
       if (grant === undefined) return UNKNOWN
-      return json(200, shown(grant, (await room.stores.lastUsed.of([id])).get(id)))
+      return json(200, shownGrant(grant, (await room.stores.lastUsed.of([id])).get(id)))
     },
   }),
   operation({
@@ -109,8 +109,8 @@ export const listGrants = async (
     const uses = await stores.lastUsed.of(grants.map(({ id }) => id))
     found.push(
       ...grants
-        .filter(({ id, created }) => before === undefined || (uses.get(id)?.at ?? created) < before)
-        .map((grant) => shown(grant, uses.get(grant.id))),
+        .filter((grant) => before === undefined || isIdle(grant, uses.get(grant.id), before))
+        .map((grant) => shownGrant(grant, uses.get(grant.id))),
     )
     seen += most
     cursor = page.cursor
@@ -119,7 +119,17 @@ export const listGrants = async (
   return asPage(found, cursor)
 }
 
-const shown = (grant: Grant, use: LastUse | undefined): z.output<typeof grantShape> => ({
+/** Whether none of its tokens was used since `before`, seconds since the epoch; until the first use its beginning counts. */
+export const isIdle = (
+  { created }: Pick<Grant, 'created'>,
+  use: LastUse | undefined,
+  before: number,
+): boolean => (use?.at ?? created) < before
+
+export const shownGrant = (
+  grant: Grant,
+  use: LastUse | undefined,
+): z.output<typeof grantShape> => ({
   id: grant.id,
   client_id: grant.client_id,
   sub: grant.sub,

@@ -36,11 +36,13 @@ export const shownConfiguration = (config: Config, problems: readonly string[]) 
 
 /** Values as they were understood: durations in seconds, sizes in bytes. */
 const withoutSecrets = (config: Config): Readonly<Record<string, unknown>> => {
-  const { file: _, secret, admin, store, clients, accounts, scopes, upstreams, ...rest } = config
+  const { file: _, lines: _lines, secret, admin, store, registrationTokens, ...others } = config
+  const { clients, accounts, scopes, upstreams, ...rest } = others
   return {
     ...rest,
     secret: `${secret.length} of them`,
     admin: { ...admin, token: HIDDEN },
+    registrationTokens: `${registrationTokens.length} of them`,
     store: shownStore(store),
     scopes: Object.fromEntries(scopes),
     upstreams: Object.fromEntries(

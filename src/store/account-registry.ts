@@ -20,10 +20,10 @@ export type AccountRegistry = {
   }): Promise<{ readonly accounts: readonly KnownAccount[]; readonly cursor: string | undefined }>
   /** `password`: an argon2id PHC string. Throws AccountRefused: `taken`, `reserved`. */
   create(account: NewAccount, by?: LogFields): Promise<KnownAccount>
-  /** Compare and set: `version` is what the change was made of. Throws AccountRefused: `unknown`, `of the file`, `conflict`, `taken`. */
+  /** Compare and set: `version` is what the change was made of; undefined: whatever stands. Throws AccountRefused: `unknown`, `of the file`, `conflict`, `taken`. */
   change(
     sub: string,
-    version: string,
+    version: string | undefined,
     changes: AccountChanges,
     by?: LogFields,
   ): Promise<KnownAccount>
@@ -37,8 +37,8 @@ export type AccountRegistry = {
   /** Lets it in again; what it had given stays over. False: it was not disabled here. */
   enable(sub: string, by?: LogFields): Promise<boolean>
   isDisabled(sub: string): Promise<boolean>
-  /** Deletes it, and everything that it gave. Throws AccountRefused: `unknown`, `of the file`. */
-  remove(sub: string, by?: LogFields): Promise<void>
+  /** Deletes it, and everything that it gave. `version`: as in `change`. Throws AccountRefused: `unknown`, `of the file`, `conflict`. */
+  remove(sub: string, by?: LogFields, version?: string): Promise<void>
 }
 
 /** Without a `sub` it is given one that nobody had before. */
@@ -51,6 +51,7 @@ type AccountChanges = {
   readonly email?: string | undefined
   readonly scope?: string | undefined
   readonly admin?: AccountSettings['admin'] | undefined
+  readonly grantValues?: AccountSettings['grantValues'] | undefined
 }
 
 /** An account cannot be made what was asked for. */
@@ -124,6 +125,19 @@ export const createAccountRegistry = (deps: RegistryDeps): AccountRegistry => {
     return account
   }
 
+  const requireVersion = async (
+    sub: string,
+    text: string | undefined,
+    version: string | undefined,
+  ): Promise<void> => {
+    if (
+      version !== undefined &&
+      text !== undefined &&
+      (await known(sub, text))?.version !== version
+    )
+      throw new AccountRefused('conflict', 'it has been changed in the meantime')
+  }
+
   const read = async (sub: string) => known(sub, await store.get(accountKey(sub)))
 
   return {
@@ -158,9 +172,7 @@ export const createAccountRegistry = (deps: RegistryDeps): AccountRegistry => {
     async change(sub, version, changes, by = {}) {
       const text = await rewrite(sub, async (found) => {
         const { settings, ...row } = stored(sub, found)
-        const before = await known(sub, found)
-        if (before?.version !== version)
-          throw new AccountRefused('conflict', 'it has been changed in the meantime')
+        await requireVersion(sub, found, version)
         const next = changed(settings, changes)
         const renamed = next.username !== settings.username
         if (renamed) await requireFree(next.username)
@@ -197,8 +209,9 @@ export const createAccountRegistry = (deps: RegistryDeps): AccountRegistry => {
       return true
     },
     isDisabled: async (sub) => (await read(sub))?.disabled !== undefined,
-    async remove(sub, by = {}) {
+    async remove(sub, by = {}, version) {
       await rewrite(sub, async (text) => {
+        await requireVersion(sub, text, version)
         const name = dropName(stored(sub, text).settings)
         const over = await renewal(sub, (clock() + deps.grantLife()) * 1000)
         return { ...over, row: undefined, writes: [name, ...over.writes] }

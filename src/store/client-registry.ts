@@ -23,6 +23,8 @@ export type KnownClient = {
   readonly disabled?: Disabled
   /** Tells what is stored of it from what will be; '' for one of the file. */
   readonly version: string
+  /** Of one of run time: its secrets as they are kept, former ones with their ends. */
+  readonly secrets?: StoredClient['secrets']
   /** When it last got a token, to the hour, in seconds since the epoch. Undefined: never. */
   readonly last_used?: number
 }
@@ -57,8 +59,11 @@ export type ClientRegistry = {
    * or of the file.
    */
   rotateSecret(client_id: string, overlap: number, by?: LogFields): Promise<string | undefined>
-  /** Deletes it, and everything that it was given. False: unknown, or of the file. */
-  remove(client_id: string, reason: string, by?: LogFields): Promise<boolean>
+  /**
+   * Deletes it, and everything that it was given. `version`: only what stands so. False: unknown, of the file, or of another
+   * version.
+   */
+  remove(client_id: string, reason: string, by?: LogFields, version?: string): Promise<boolean>
   /** Refuses it everywhere from now on, and ends what it was given, for good. False: unknown, or disabled already. */
   disable(client_id: string, reason: string, by?: LogFields): Promise<boolean>
   /** Lets it ask anew. False: it was not disabled here. */
@@ -112,6 +117,7 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     return {
       client,
       version: digest(row),
+      secrets: stored.secrets,
       ...(disabled && { disabled }),
       ...(used !== undefined && { last_used: Number(used) }),
     }
@@ -134,7 +140,11 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     return row === undefined ? undefined : knownStored(row, used)
   }
 
-  const change: ClientRegistry['change'] = async (client_id, version, next, by = {}) => {
+  const rewrite = async (
+    client_id: string,
+    version: string | undefined,
+    next: (client: StoredClient) => StoredClient,
+  ): Promise<Changed> => {
     if (clients.ofFile().has(client_id)) return { outcome: 'of the file' }
     for (let left = TRIES; left > 0; left -= 1) {
       const [row, used] = await store.getMany([clientKey(client_id), use.key(client_id)])
@@ -146,12 +156,19 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
       const swap = { ...rowOf(changed, used !== undefined), expected: row, next: value }
       // Cached tokens know their scopes from before.
       const told = losesScope(stored, changed) ? [NARROWED] : []
-      if (await store.batch([{ op: 'swap', ...swap }], told)) {
-        log.audit('client.changed', { client_id, source: stored.source, ...by })
+      if (await store.batch([{ op: 'swap', ...swap }], told))
         return { outcome: 'changed', known: knownStored(value, used) }
-      }
     }
     return { outcome: 'conflict' }
+  }
+
+  const change: ClientRegistry['change'] = async (client_id, version, next, by = {}) => {
+    const changed = await rewrite(client_id, version, next)
+    if (changed.outcome === 'changed') {
+      const { source } = changed.known.client
+      log.audit('client.changed', { client_id, source, ...by })
+    }
+    return changed
   }
 
   return {
@@ -195,7 +212,7 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     async rotateSecret(client_id, overlap, by = {}) {
       const secret = deps.secrets.mint('client-secret')
       const until = clock() + overlap
-      const changed = await change(client_id, undefined, (client) =>
+      const changed = await rewrite(client_id, undefined, (client) =>
         client.secrets.length === 0 ? client : withSecret(client, digest(secret), until),
       )
       if (changed.outcome === 'conflict') throw new StoreUnavailable(`${client_id} keeps changing`)
@@ -204,19 +221,22 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
       log.audit('client.secret_rotated', { client_id, overlap, ...by })
       return secret
     },
-    async remove(client_id, reason, by = {}) {
+    async remove(client_id, reason, by = {}, version) {
       if (clients.ofFile().has(client_id)) return false
       const row = await store.get(clientKey(client_id))
-      if (row === undefined) return false
+      if (row === undefined || (version !== undefined && digest(row) !== version)) return false
       const { source, tokens }: StoredClient = JSON.parse(row)
       // Nobody is given the name of one that registered itself again.
       if (source === 'operator' || standings.epochOf({ client_id }) !== '') {
         const longest = Math.max(deps.lives().grant, tokens.grant ?? 0)
         await standings.renew({ client_id }, (clock() + longest) * 1000)
       }
-      const keys = [clientKey(client_id), use.key(client_id)]
-      const deletes = keys.map((key): Write => ({ op: 'delete', key }))
-      await store.batch(deletes, [endMessage({ client_id })])
+      const key = clientKey(client_id)
+      const deletes = [key, use.key(client_id)].map((one): Write => ({ op: 'delete', key: one }))
+      // What was changed in the meantime is not what was to be deleted.
+      const held = { op: 'swap', key, expected: row, next: row, expires: FOR_EVER } as const
+      const writes = version === undefined ? deletes : [held, ...deletes]
+      if (!(await store.batch(writes, [endMessage({ client_id })]))) return false
       if (source === 'registered') registered.add(-1)
       log.audit('client.removed', { client_id, source, reason, ...by })
       await deps.endAll(client_id, reason, source === 'registered' ? 'all' : 'over')

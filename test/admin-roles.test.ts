@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AdminClient, type Caller, createAdminClient, madeToken } from './support/admin.ts'
 import { createJudge, operationsIn } from './support/admin-document.ts'
@@ -220,6 +221,19 @@ describe('the OpenAPI document', () => {
         else expect(response.$ref).toBe('#/components/responses/Problem')
       }
     }
+  })
+
+  it('docs/admin-api.md has each operation with its role', async () => {
+    const file = new URL('../docs/admin-api.md', import.meta.url)
+    const listed = (await readFile(file, 'utf8'))
+      .split('\n')
+      .filter((line) => line.startsWith('| `'))
+    for (const { method, path, operation } of operationsIn(admin.document))
+      expect(
+        listed.filter((line) =>
+          line.startsWith(`| \`${method} ${path}\` | ${operation['x-role']} |`),
+        ),
+      ).toHaveLength(1)
   })
 
   it('every schema in it is one of JSON Schema 2020-12, strictly', () => {

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { likenessOf } from '../config/likeness.ts'
 import type { Log, LogFields } from '../telemetry/log.ts'
+import { ALL, indexesOf, indexOf, likeIndex, namesOf } from './client-indexes.ts'
 import { createClientUse } from './client-use.ts'
 import {
   asClient,
@@ -288,18 +289,5 @@ const losesScope = (before: StoredClient, after: StoredClient): boolean => {
   return before.scope?.split(' ').every((name) => left.includes(name)) !== true
 }
 
-const namesOf = ({ client_id, client_name }: Pick<Client, 'client_id' | 'client_name'>) =>
-  client_name === undefined ? [client_id] : [client_name, client_id]
-
-/** Those that an operator vouches for are found by what they are called. */
-const indexesOf = (client: StoredClient): readonly string[] => [
-  ALL,
-  indexOf(client.source),
-  ...(client.source === 'operator' ? namesOf(client).map((n) => likeIndex(likenessOf(n))) : []),
-]
-
-const ALL = 'clients'
-const indexOf = (source: StoredClient['source']): string => `clients:${source}`
-const likeIndex = (likeness: string): string => `clients:like:${digest(likeness)}`
 const PREFIX = clientKey('')
 const TRIES = 5

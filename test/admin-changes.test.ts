@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AdminClient, createAdminClient, madeToken } from './support/admin.ts'
 import { createClient } from './support/client.ts'
+import { createPerson } from './support/person.ts'
 import { freePort, type Portcullis, startPortcullis, until } from './support/portcullis.ts'
 
 const FILE_SECRET = 'a-secret-of-the-file-32-characters'
@@ -19,6 +20,7 @@ routes:
   - { path: /a/*, upstream: api, scope: a }
 clients:
   - { client_id: filed, client_secret: ${FILE_SECRET}, grant_types: [client_credentials], scope: a }
+  - { client_id: web, redirect_uris: ['https://app.example/callback'], grant_types: [authorization_code], scope: a }
   - { client_id: off, client_secret: ${FILE_SECRET}-2, grant_types: [client_credentials], disabled: true }
 accounts:
   - { username: olga, password: olga-password-of-the-file, admin: owner }
@@ -56,7 +58,7 @@ const create = async (settings: object = {}) => {
   return { ...answer, path: `/api/v1/clients/${client_id}`, client_id, client_secret }
 }
 
-const createPerson = async (settings: object = {}) => {
+const createAccount = async (settings: object = {}) => {
   const body = { username: `person-${secrets.length}`, password: `password-${secrets.length}-x` }
   secrets.push(body.password)
   const answer = await admin.token('POST', '/api/v1/accounts', { body: { ...body, ...settings } })
@@ -92,7 +94,7 @@ describe('what is made says where it is, and what it is', () => {
   })
 
   it('an account: the same', async () => {
-    const made = await createPerson({ sub: 'ünï/côde' })
+    const made = await createAccount({ sub: 'ünï/côde' })
     expect(made.status).toBe(201)
     const read = await admin.token('GET', made.headers.get('location') ?? '')
     expect(read.body.sub).toBe('ünï/côde')
@@ -138,7 +140,7 @@ describe('RFC 9110 §13.1.1 nobody’s change is lost', () => {
     [
       'PATCH of an account',
       async () => {
-        const { path, headers } = await createPerson()
+        const { path, headers } = await createAccount()
         return { path, etag: headers.get('etag') }
       },
       'PATCH',
@@ -167,7 +169,7 @@ describe('RFC 9110 §13.1.1 nobody’s change is lost', () => {
   })
 
   it.each(['clients', 'accounts'] as const)('DELETE of %s: 428, 412, then 204', async (kind) => {
-    const made = kind === 'clients' ? await create() : await createPerson()
+    const made = kind === 'clients' ? await create() : await createAccount()
     const method = kind === 'clients' ? 'PUT' : 'PATCH'
     const body = kind === 'clients' ? { ...MACHINE, client_name: 'New' } : { name: 'New' }
     const headers = { 'If-Match': made.headers.get('etag') ?? '' }
@@ -184,7 +186,7 @@ describe('RFC 9110 §13.1.1 nobody’s change is lost', () => {
   it('a change and a deletion with one ETag: never both', async () => {
     for (const kind of ['clients', 'accounts'] as const) {
       for (let round = 0; round < 10; round += 1) {
-        const made = kind === 'clients' ? await create() : await createPerson()
+        const made = kind === 'clients' ? await create() : await createAccount()
         const headers = { 'If-Match': made.headers.get('etag') ?? '' }
         const method = kind === 'clients' ? 'PUT' : 'PATCH'
         const body = kind === 'clients' ? { ...MACHINE, client_name: 'New' } : { name: 'New' }
@@ -260,7 +262,7 @@ describe('changes', () => {
   })
 
   it('RFC 7396 PATCH: null takes away, what is left out stays', async () => {
-    const { path } = await createPerson({
+    const { path } = await createAccount({
       name: 'N',
       email: 'a@b.example',
       grantValues: { t: '1' },
@@ -282,8 +284,8 @@ describe('changes', () => {
   })
 
   it('a username that is given up is free, and one that is taken is not', async () => {
-    const one = await createPerson({ username: 'first' })
-    const two = await createPerson({ username: 'second' })
+    const one = await createAccount({ username: 'first' })
+    const two = await createAccount({ username: 'second' })
     const headers = { 'If-Match': '*' }
     const taken = await admin.token('PATCH', two.path, { body: { username: 'first' }, headers })
     expect([taken.status, taken.body.error]).toEqual([409, 'taken'])
@@ -336,6 +338,68 @@ describe('out of action', () => {
     expect(await atGateway(second)).toBe(200)
     await admin.token('DELETE', path, { headers: { 'If-Match': '*' } })
     expect(await atGateway(second)).toBe(401)
+  })
+
+  it('explain says why: the client was disabled, and for what', async () => {
+    const { path, client_id, client_secret } = await create()
+    const token = (await tokenFor(client_id, client_secret)).body.access_token
+    const body = { method: 'GET', url: '/a/1', token }
+    const good = (await admin.token('POST', '/api/v1/explain', { body })).body
+    expect(good).toMatchObject({ route: { path: '/a/*' }, outcome: { by: 'upstream' } })
+    await admin.token('POST', `${path}/disable`, { body: { reason: 'leaked' } })
+    const refused = (await admin.token('POST', '/api/v1/explain', { body })).body
+    expect(refused.outcome).toMatchObject({ by: 'gateway', status: 401, error: 'invalid_token' })
+    expect(JSON.stringify(refused.token)).toContain('leaked')
+  })
+
+  it('an account that is disabled, gets another password or is deleted: its tokens are refused at once', async () => {
+    const client = createClient(running.origin, 'web')
+    const begin = async (password: string) => {
+      const person = createPerson('kay', password)
+      const callback = await person.authorize(client.authorizationUrl({ scope: 'a' }))
+      return String((await client.redeem(callback)).body.access_token)
+    }
+    const passwords = ['the first password of kay', 'the second password of kay']
+    secrets.push(...passwords)
+    const body = { username: 'kay', sub: 'kay', password: passwords[0] }
+    await admin.token('POST', '/api/v1/accounts', { body })
+    const first = await begin(passwords[0] ?? '')
+    expect(await atGateway(first)).toBe(200)
+    const [session] = (await admin.token('GET', '/api/v1/sessions?sub=kay')).body.items
+    expect(session).toMatchObject({ sub: 'kay', remote: '127.0.0.1' })
+    const other = { body: { password: passwords[1] } }
+    await admin.token('POST', '/api/v1/accounts/kay/password', other)
+    expect(await atGateway(first)).toBe(401)
+    expect((await admin.token('GET', '/api/v1/sessions?sub=kay')).body.items).toEqual([])
+    const second = await begin(passwords[1] ?? '')
+    expect(await atGateway(second)).toBe(200)
+    const reason = { body: { reason: 'left' } }
+    await admin.token('POST', '/api/v1/accounts/kay/disable', reason)
+    expect(await atGateway(second)).toBe(401)
+    await admin.token('POST', '/api/v1/accounts/kay/enable')
+    expect(await atGateway(second)).toBe(401)
+    const third = await begin(passwords[1] ?? '')
+    expect(await atGateway(third)).toBe(200)
+    await admin.token('DELETE', '/api/v1/accounts/kay', { headers: { 'If-Match': '*' } })
+    expect(await atGateway(third)).toBe(401)
+  })
+
+  it('a session that an operator ends, or all of a person: signed out', async () => {
+    const { path, body } = await createAccount({ username: 'lea' })
+    const password = secrets.at(-1) ?? ''
+    const client = createClient(running.origin, 'web')
+    const browsers = [createPerson('lea', password), createPerson('lea', password)]
+    for (const one of browsers) await one.authorize(client.authorizationUrl({ scope: 'a' }))
+    const list = `/api/v1/sessions?sub=${body.sub}`
+    const { items } = (await admin.token('GET', list)).body
+    expect(items).toHaveLength(2)
+    const one = `/api/v1/sessions/${items[0].id}?sub=${body.sub}`
+    expect((await admin.token('DELETE', one)).status).toBe(204)
+    const left = (await admin.token('GET', list)).body.items
+    expect(left.map(({ id }: { id: string }) => id)).toEqual([items[1].id])
+    expect((await admin.token('DELETE', list)).status).toBe(204)
+    expect((await admin.token('GET', list)).body.items).toEqual([])
+    expect((await admin.token('GET', path)).status).toBe(200)
   })
 
   it('a grant that is ended: its token is refused at once, and it is in no list', async () => {
@@ -553,7 +617,7 @@ describe('what is true at this moment', () => {
 
   it('scopes with what hangs on each', async () => {
     const { items } = (await admin.token('GET', '/api/v1/scopes')).body
-    expect(items[0]).toMatchObject({ scope: 'a', routes: ['/a/*'], clients: ['filed'] })
+    expect(items[0]).toMatchObject({ scope: 'a', routes: ['/a/*'], clients: ['filed', 'web'] })
   })
 
   it('a secret is answered once, when it is made; no other answer and no line has one', async () => {

@@ -123,7 +123,7 @@ describe('what is made says where it is, and what it is', () => {
       const statuses = answers.map(({ status }) => status).sort()
       expect(statuses).toEqual([201, ...Array.from({ length: 19 }, () => 409)])
     }
-  })
+  }, 60_000)
 })
 
 describe('RFC 9110 §13.1.1 nobody’s change is lost', () => {
@@ -199,7 +199,7 @@ describe('RFC 9110 §13.1.1 nobody’s change is lost', () => {
         expect((await admin.token('GET', made.path)).status).toBe(done[0] ? 200 : 404)
       }
     }
-  })
+  }, 60_000)
 
   it('what is no ETag, or one of something else, matches nothing', async () => {
     const { path } = await create()
@@ -415,6 +415,40 @@ describe('out of action', () => {
     expect(await atGateway(access_token)).toBe(401)
     expect((await admin.token('GET', list)).body.items).toEqual([])
     expect((await admin.token('DELETE', `/api/v1/grants/${grant.id}`)).status).toBe(404)
+  })
+
+  it('who is given the name of somebody who was disabled and deleted is not disabled', async () => {
+    const again = { client_id: 'twice' }
+    const client = await create(again)
+    await admin.token('POST', `${client.path}/disable`, { body: { reason: 'leaked' } })
+    await admin.token('DELETE', client.path, { headers: { 'If-Match': '*' } })
+    const second = await create(again)
+    expect(second.body).not.toHaveProperty('disabled')
+    expect((await tokenFor('twice', second.client_secret)).status).toBe(200)
+    const person = await createAccount({ username: 'twice', sub: 'twice' })
+    await admin.token('POST', `${person.path}/disable`, { body: { reason: 'left' } })
+    await admin.token('DELETE', person.path, { headers: { 'If-Match': '*' } })
+    const other = await createAccount({ username: 'twice', sub: 'twice' })
+    expect([other.status, other.body.disabled]).toEqual([201, undefined])
+  })
+
+  it('a deletion that is refused for another ETag ends nothing', async () => {
+    const { path, headers, client_id, client_secret } = await create()
+    const { access_token } = (await tokenFor(client_id, client_secret)).body
+    const stale = { headers: { 'If-Match': headers.get('etag') ?? '' } }
+    const body = { ...MACHINE, client_name: 'Kept' }
+    const answers = await Promise.all([
+      admin.token('PUT', path, { body, headers: { 'If-Match': '*' } }),
+      ...Array.from({ length: 5 }, (_, at) =>
+        admin.token('PUT', path, {
+          body: { ...body, client_name: `Kept ${at}` },
+          headers: { 'If-Match': '*' },
+        }),
+      ),
+      admin.token('DELETE', path, stale),
+    ])
+    const isGone = answers.at(-1)?.status === 204
+    expect(await atGateway(access_token)).toBe(isGone ? 401 : 200)
   })
 
   it('what is disabled in the file is enabled there', async () => {

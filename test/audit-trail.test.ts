@@ -263,6 +263,8 @@ scopes: { a: See a }
 clients: [{ client_id: machine, client_secret: ${'s'.repeat(40)}, grant_types: [client_credentials] }]
 `
     const running = await startPortcullis(yaml)
+    const exposed = await (await fetch(`${running.admin}/metrics`)).text()
+    expect(exposed).toContain('portcullis_audit_events_dropped_total 0')
     const form = { grant_type: 'client_credentials', client_id: 'machine', client_secret: 'wrong' }
     const body = new URLSearchParams(form)
     await fetch(`${running.origin}/oauth/token`, { method: 'POST', body })

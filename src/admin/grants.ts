@@ -11,7 +11,7 @@ import type { Room } from './room.ts'
 
 type GrantRoom = Pick<Room, 'stores' | 'clock'>
 
-export const grantShape = z.strictObject({
+const grantShape = z.strictObject({
   id: z.string(),
   client_id: z.string(),
   sub: z.string(),

@@ -114,8 +114,8 @@ export const createAccountRegistry = (deps: RegistryDeps): AccountRegistry => {
   }
 
   /** What ends everything that was given so far, as a part of a step. */
-  const renewal = async (sub: string, until: number) => {
-    const { write, messages, done } = await standings.renewal({ sub }, until)
+  const renewal = async (sub: string, until: number, anew?: 'anew') => {
+    const { write, messages, done } = await standings.renewal({ sub }, until, anew)
     return { writes: [write], messages, done }
   }
 
@@ -213,7 +213,7 @@ export const createAccountRegistry = (deps: RegistryDeps): AccountRegistry => {
       await rewrite(sub, async (text) => {
         await requireVersion(sub, text, version)
         const name = dropName(stored(sub, text).settings)
-        const over = await renewal(sub, (clock() + deps.grantLife()) * 1000)
+        const over = await renewal(sub, (clock() + deps.grantLife()) * 1000, 'anew')
         return { ...over, row: undefined, writes: [name, ...over.writes] }
       })
       log.audit('account.removed', { sub, ...by })

@@ -5,7 +5,7 @@ import { digest, type Secrets } from './secrets.ts'
 import type { Store, Write } from './store.ts'
 
 /** Something that an operator may have to answer for later. */
-export type AuditEvent = {
+type AuditEvent = {
   /** Names it. */
   readonly id: string
   /** Seconds since the epoch. */
@@ -28,7 +28,7 @@ export type AuditQuery = {
   readonly cursor?: string
 }
 
-export type AuditPage = {
+type AuditPage = {
   /** Newest first; there may be few of them, and more behind `cursor`. */
   readonly events: readonly AuditEvent[]
   /** Undefined at the end. */

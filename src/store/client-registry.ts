@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { likenessOf } from '../config/likeness.ts'
 import type { Log, LogFields } from '../telemetry/log.ts'
 import { ALL, indexesOf, indexOf, likeIndex, namesOf } from './client-indexes.ts'
+import { losesScope, withSecret } from './client-steps.ts'
 import { createClientUse } from './client-use.ts'
 import {
   asClient,
@@ -163,6 +164,33 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     return { outcome: 'conflict' }
   }
 
+  /** In one step with the end of what it was given. What was changed in the meantime is not what was to be deleted. */
+  const takeAway = async (client_id: string, version: string | undefined) => {
+    if (clients.ofFile().has(client_id)) return undefined
+    const key = clientKey(client_id)
+    const deletes = [key, use.key(client_id)].map((one): Write => ({ op: 'delete', key: one }))
+    for (let left = TRIES; left > 0; left -= 1) {
+      const row = await store.get(key)
+      if (row === undefined || (version !== undefined && digest(row) !== version)) return undefined
+      const client: StoredClient = JSON.parse(row)
+      const over = await ending(client)
+      const held: Write = { op: 'swap', key, expected: row, next: row, expires: FOR_EVER }
+      const writes = [held, ...deletes, ...(over ? [over.write] : [])]
+      if (await store.batch(writes, [...(over?.messages ?? []), endMessage({ client_id })])) {
+        over?.done()
+        return client
+      }
+    }
+    throw new StoreUnavailable(`others keep changing ${client_id}`)
+  }
+
+  /** Nobody is given the name of one that registered itself again. */
+  const ending = ({ client_id, source, tokens }: StoredClient) => {
+    if (source !== 'operator' && standings.epochOf({ client_id }) === '') return undefined
+    const longest = Math.max(deps.lives().grant, tokens.grant ?? 0)
+    return standings.renewal({ client_id }, (clock() + longest) * 1000, 'anew')
+  }
+
   const change: ClientRegistry['change'] = async (client_id, version, next, by = {}) => {
     const changed = await rewrite(client_id, version, next)
     if (changed.outcome === 'changed') {
@@ -223,21 +251,8 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
       return secret
     },
     async remove(client_id, reason, by = {}, version) {
-      if (clients.ofFile().has(client_id)) return false
-      const row = await store.get(clientKey(client_id))
-      if (row === undefined || (version !== undefined && digest(row) !== version)) return false
-      const { source, tokens }: StoredClient = JSON.parse(row)
-      // Nobody is given the name of one that registered itself again.
-      if (source === 'operator' || standings.epochOf({ client_id }) !== '') {
-        const longest = Math.max(deps.lives().grant, tokens.grant ?? 0)
-        await standings.renew({ client_id }, (clock() + longest) * 1000)
-      }
-      const key = clientKey(client_id)
-      const deletes = [key, use.key(client_id)].map((one): Write => ({ op: 'delete', key: one }))
-      // What was changed in the meantime is not what was to be deleted.
-      const held = { op: 'swap', key, expected: row, next: row, expires: FOR_EVER } as const
-      const writes = version === undefined ? deletes : [held, ...deletes]
-      if (!(await store.batch(writes, [endMessage({ client_id })]))) return false
+      const source = (await takeAway(client_id, version))?.source
+      if (source === undefined) return false
       if (source === 'registered') registered.add(-1)
       log.audit('client.removed', { client_id, source, reason, ...by })
       await deps.endAll(client_id, reason, source === 'registered' ? 'all' : 'over')
@@ -275,19 +290,6 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
 
 /** Among the messages of the channel: what is cached may show more than is left. */
 export const NARROWED = 'narrowed'
-
-const withSecret = (client: StoredClient, minted: string, until: number): StoredClient => {
-  const former = client.secrets
-    .filter((secret) => secret.until === undefined)
-    .map((secret) => ({ ...secret, until }))
-  return { ...client, secrets: [{ digest: minted }, ...former] }
-}
-
-const losesScope = (before: StoredClient, after: StoredClient): boolean => {
-  const left = after.scope?.split(' ')
-  if (left === undefined) return false
-  return before.scope?.split(' ').every((name) => left.includes(name)) !== true
-}
 
 const PREFIX = clientKey('')
 const TRIES = 5

@@ -7,7 +7,7 @@ export type OpenApi = {
   readonly components: { readonly responses: Readonly<Record<string, OpenApiResponse>> }
 }
 
-export type OpenApiOperation = {
+type OpenApiOperation = {
   readonly operationId: string
   readonly 'x-role': 'viewer' | 'operator' | 'owner'
   readonly parameters: readonly { name: string; in: string; required?: boolean; schema: object }[]

@@ -11,7 +11,7 @@ export type AdminAnswer = {
   readonly body: any
 }
 
-export type Ask = {
+type Ask = {
   readonly body?: unknown
   /** In place of JSON. */
   readonly raw?: string | Buffer

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type AdminClient, createAdminClient } from './support/admin.ts'
+import { type AdminClient, createAdminClient, madeToken } from './support/admin.ts'
 import { createClient } from './support/client.ts'
-import { type Portcullis, startPortcullis, until } from './support/portcullis.ts'
+import { type Portcullis, spawnPortcullis, startPortcullis, until } from './support/portcullis.ts'
 import type { StoreServer } from './support/server-process.ts'
 import { serverKinds } from './support/store-servers.ts'
 
@@ -113,3 +113,27 @@ for (const { kind, absent, start } of serverKinds)
       expect(running.logged.filter(({ event }) => event === 'audit.unwritten')).toEqual([])
     })
   })
+
+describe('the admin API of several workers', () => {
+  it('whichever answers: a session holds, what one changed the others know, and all of it is in the trail', async () => {
+    const own = yaml('').replace(/^store:.*$/m, 'workers: 2')
+    const running = await spawnPortcullis(own)
+    try {
+      const admin = await createAdminClient(running.admin, await madeToken(running.folder))
+      const olga = await admin.as('olga', 'olga-password')
+      for (let at = 0; at < 10; at += 1) {
+        const body = { client_id: `made-${at}`, grant_types: ['client_credentials'] }
+        const headers = { Connection: 'close' }
+        expect((await olga('POST', '/api/v1/clients', { body, headers })).status).toBe(201)
+        const read = await olga('GET', `/api/v1/clients/made-${at}`, { headers })
+        expect(read.body.client_id).toBe(`made-${at}`)
+      }
+      await until(async () => {
+        const found = await olga('GET', '/api/v1/audit?event=client.created&actor=olga')
+        return found.body.items.length === 10
+      })
+    } finally {
+      await running.stop()
+    }
+  })
+})

@@ -2,6 +2,7 @@ import Koa from 'koa'
 import { errorPage } from './pages/error.ts'
 import { pageHeaders } from './pages/page-headers.ts'
 import type { PeerOf } from './peer.ts'
+import { isClientError } from './telemetry/client-error.ts'
 import { describeError } from './telemetry/describe-error.ts'
 import type { Observe } from './telemetry/exchange.ts'
 import type { Log } from './telemetry/log.ts'
@@ -18,13 +19,15 @@ export const createFront = (deps: {
   log: Log
 }): ReturnType<Koa['callback']> => {
   const app = new Koa()
-  app.on('error', (error: unknown, ctx?: Koa.Context) =>
-    deps.log.error('request.failed', {
-      request_id: ctx?.state.request_id,
-      error: describeError(error),
-      stack: error instanceof Error ? error.stack : undefined,
-    }),
-  )
+  app.on('error', (error: unknown, ctx?: Koa.Context) => {
+    const request_id: string | undefined = ctx?.state.request_id
+    const words = { request_id, error: describeError(error) }
+    if (isClientError(error, ctx?.req)) deps.log.debug('client.gone', words)
+    else {
+      const stack = error instanceof Error ? error.stack : undefined
+      deps.log.error('request.failed', { ...words, stack })
+    }
+  })
   app.use(observed(deps.peer, deps.observe))
   app.use(failures)
   for (const middleware of deps.middleware) app.use(middleware)

@@ -14,6 +14,15 @@ describe('GET /api/v1/configuration', () => {
     expect(shown.store).toMatchObject({ kind, host: 'db', username: 'gateway' })
   })
 
+  it('A24, 7591-02 nor the initial access tokens, by which whoever may only look could register clients', () => {
+    const shown = shownConfiguration(
+      { ...storeConfig({}), registrationTokens: ['s3cret-of-registration'] },
+      [],
+    ).configuration
+    expect(JSON.stringify(shown)).not.toContain('s3cret')
+    expect(shown.registrationTokens).toBe('1 of them')
+  })
+
   it('A24 nor the private key of its connection', () => {
     const tls = { verify: 'full', key: 's3cret', cert: 'shown' } as const
     const store = { ...locationOf('redis://db'), tls }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseJwks } from '../src/config/jwks.ts'
 import { readAssertion, refuseAssertion } from '../src/oauth/client-assertion.ts'
 import type { Stores } from '../src/store/open.ts'
+import { digest } from '../src/store/secrets.ts'
 import {
   ASSERTION_TYPE,
   asserted,
@@ -544,8 +545,19 @@ describe('an assertion is good once', () => {
     refused(await present({ jti, exp, iat: now }))
     now += 1
     refused(await present({ jti, exp, iat: now - 1 }))
-    now += 2
+    now += 61
     expect((await present({ jti })).status).toBe(200)
+  })
+
+  it('A31 it is remembered for a minute more, since the clock of another instance may be behind', async () => {
+    const [jti, exp] = ['of-a-slow-clock', now + 300]
+    const { store } = server.stores
+    expect((await present({ jti, exp })).status).toBe(200)
+    const key = `assertion:${digest(JSON.stringify(['signer', jti]))}`
+    now = exp + 59
+    expect(await store.get(key)).toBe('used')
+    now = exp + 61
+    expect(await store.get(key)).toBeUndefined()
   })
 
   it('A31 a jti is one client’s: another may use the same', async () => {

@@ -54,6 +54,19 @@ describe('RFC 7592', () => {
     expect([client_secret_expires_at, body]).toEqual([0, told])
   })
 
+  it('of many who remove a client at once one has done it: the room of all is not made by counting it twice', async () => {
+    const own = await registered(server.origin, WEB)
+    const removed = () =>
+      server.logged.filter(
+        ({ event, fields }) => event === 'client.removed' && fields.client_id === own.client_id,
+      )
+    const { clients } = server.stores
+    const all = await Promise.all([1, 2, 3].map(() => clients.remove(own.client_id, 'at once')))
+    expect(all.filter((one) => one)).toHaveLength(1)
+    expect((await manage('DELETE', own)).status).toBe(401)
+    expect(removed()).toHaveLength(1)
+  })
+
   it('7592-01 the token is bound to its client: 401 for any other, and for none', async () => {
     const [own, other] = [
       await registered(server.origin, WEB),

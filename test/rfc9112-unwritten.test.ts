@@ -83,6 +83,24 @@ describe('RFC 9112 connections to an upstream', () => {
     expect(received).toEqual([REQUEST])
   })
 
+  it.each([
+    ['a length', 'Content-Length: 2', 'lost'],
+    ['a coding', 'Transfer-Encoding: chunked', 'lost'],
+    ['a length of none', 'Content-Length: 0', 'free'],
+    ['neither', 'X: y', 'free'],
+  ])(
+    'P40 §6.3 after a 204 with %s it is given up, if a body might follow',
+    async (_, field, end) => {
+      const { connection, heard, pool, next, come } = await openOne()
+      connection.lend('first', 'GET')
+      await next()
+      await new Promise((resolve) => setImmediate(resolve))
+      come(Buffer.from(`HTTP/1.1 204 No Content\r\n${field}\r\n\r\n`))
+      expect(heard).toEqual(['ready', 204, 'ended'])
+      expect(pool).toEqual([end])
+    },
+  )
+
   it('§9.2 on one that is new it is no answer at all', async () => {
     const { connection, received, heard, pool, next, come } = await openOne()
     connection.lend('first', 'GET')

@@ -41,8 +41,8 @@ const withoutSecrets = (config: Config): Readonly<Record<string, unknown>> => {
   return {
     ...rest,
     secret: `${secret.length} of them`,
-    admin: { ...admin, token: HIDDEN },
     registrationTokens: `${registrationTokens.length} of them`,
+    admin: { ...admin, token: HIDDEN },
     store: shownStore(store),
     scopes: Object.fromEntries(scopes),
     upstreams: Object.fromEntries(

@@ -14,7 +14,7 @@ import type { Parameters } from './parameters.ts'
 import { findRemembered } from './remembered-consent.ts'
 import { endpointPath, type Room } from './room.ts'
 import { scopeBoxes, tickedScope } from './scope-boxes.ts'
-import type { Person } from './session.ts'
+import { type Person, requireStanding } from './session.ts'
 import { shownClient } from './shown-client.ts'
 import { storedValues } from './stored-values.ts'
 import { networkOf } from './throttle.ts'
@@ -137,6 +137,7 @@ const allow = async (
   const created = clock()
   const { client_id } = client
   const { sub } = person.account
+  requireStanding(person, room)
   const grant = stores.grants.begin({
     ...{ client_id, sub, scope, resource: code.resource },
     ...storedValues(client, person.account),

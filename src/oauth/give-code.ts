@@ -9,7 +9,7 @@ import { invalidRequest, type OAuthError } from './errors.ts'
 import { lifetimesOf } from './lifetimes.ts'
 import { LONGEST_PUSHED, type PendingRequest, type Resumed } from './pending-request.ts'
 import type { Room } from './room.ts'
-import type { Person } from './session.ts'
+import { type Person, requireStanding } from './session.ts'
 import { storedValues } from './stored-values.ts'
 
 /**
@@ -19,12 +19,14 @@ import { storedValues } from './stored-values.ts'
 export const giveCode = async (
   ctx: Koa.Context,
   { pending, client }: Resumed,
-  { account, auth_time }: Person,
+  person: Person,
   allowed: { readonly scope: readonly string[]; readonly writes: readonly Write[] },
   room: Room,
 ): Promise<void> => {
   const { stores, config, clock, log } = room
+  const { account, auth_time } = person
   const created = clock()
+  requireStanding(person, room)
   const grant = stores.grants.begin({
     client_id: client.client_id,
     sub: account.sub,

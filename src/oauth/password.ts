@@ -1,6 +1,7 @@
 import type Koa from 'koa'
 
 import { type PasswordField, passwordPage } from '../pages/password.ts'
+import { AccountRefused } from '../store/account-registry.ts'
 import { answerPage, callerOf, type Handler, sendOn } from './endpoint.ts'
 import { OAuthError } from './errors.ts'
 import { bindForm, checkBinding, type FormBinding, refuseCrossSite } from './form-binding.ts'
@@ -64,8 +65,15 @@ const change = async (
   if (!proven) return { status: 401, field: 'current_password', problem: WRONG }
   if (next.normalize('NFC') === password.normalize('NFC')) return refused(SAME)
   const hash = await stores.passwords.hash(next, networkOf(caller.remote))
-  await stores.accounts.setPassword(sub, hash, caller)
-  await startSession(ctx, proven, room)
+  try {
+    await stores.accounts.setPassword(sub, hash, caller, proven.password)
+  } catch (error) {
+    if (!(error instanceof AccountRefused)) throw error
+    return { status: 401, field: 'current_password', problem: WRONG }
+  }
+  // Whoever was faster with yet another password wanted all sessions to end: this browser must not outlive that.
+  const now = await stores.accounts.find(username)
+  if (now?.password === hash) await startSession(ctx, now, room)
   return undefined
 }
 

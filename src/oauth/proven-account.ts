@@ -1,4 +1,4 @@
-import type { Account } from '../store/accounts.ts'
+import type { ProvableAccount } from '../store/account-row.ts'
 import type { Caller, Room } from './room.ts'
 import { groupOf, networkOf } from './throttle.ts'
 
@@ -10,7 +10,7 @@ export const provenAccount = async (
   { username, password }: { readonly username: string; readonly password: string },
   caller: Caller,
   room: Pick<Room, 'stores' | 'throttles' | 'log'>,
-): Promise<Account | undefined> => {
+): Promise<ProvableAccount | undefined> => {
   const { passwords } = room.throttles
   // A name that exists must not stand out among those that do not.
   const who = groupOf(username)

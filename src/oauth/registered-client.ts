@@ -55,7 +55,7 @@ export const removeRegistration =
 /** The client of the address, if the token is its own: one and the same 401 for every other. */
 const ownRegistration = async (
   ctx: Koa.Context,
-  { stores, log }: Room,
+  { stores, log, ...room }: Room,
 ): Promise<{ readonly client: StoredClient; readonly access: string }> => {
   const access = bearerOf(ctx.req)
   if (access === undefined) throw missingToken()
@@ -64,7 +64,7 @@ const ownRegistration = async (
     client_id.length > LONGEST_ID ? undefined : await stores.clients.findStored(client_id)
   const known = client?.access_digest
   if (equal(known ?? '', digest(access)) && client !== undefined) return { client, access }
-  log.audit('registration.refused', { ...(client && { client_id }) })
+  log.audit('registration.refused', { ...(client && { client_id }), ...callerOf(ctx, room) })
   throw wrongToken()
 }
 

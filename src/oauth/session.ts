@@ -4,6 +4,7 @@ import type { Account } from '../store/accounts.ts'
 import { digest } from '../store/secrets.ts'
 import { agentOf } from './agent.ts'
 import { callerOf } from './endpoint.ts'
+import { accessDenied } from './errors.ts'
 import type { Room } from './room.ts'
 
 /** Who sits at a browser, as far as it has proved. */
@@ -13,6 +14,8 @@ export type Person = {
   readonly auth_time: number
   /** The `id` of the session. */
   readonly session: string
+  /** The term of the account that they have proved to be in. */
+  readonly term: string | undefined
 }
 
 type Sessions = Pick<Room, 'stores' | 'cookies' | 'clock' | 'log' | 'peer'>
@@ -27,7 +30,19 @@ export const currentPerson = async (
   if (!session) return undefined
   const account = await stores.accounts.findBySub(session.sub)
   if (!account) return undefined
-  return { account, auth_time: session.auth_time, session: session.id }
+  return { account, auth_time: session.auth_time, session: session.id, term: session.term }
+}
+
+/**
+ * To be asked in the same breath as something is given: what somebody gives whose term ended while they were being answered
+ * would else begin in the new one, and outlive what ended theirs (another password, A23). Throws `access_denied`.
+ */
+export const requireStanding = (
+  { account, term }: Person,
+  { stores }: Pick<Room, 'stores'>,
+): void => {
+  if (stores.sessions.termOf(account.sub) !== term)
+    throw accessDenied('the person has been signed out in the meantime')
 }
 
 /** A new session under a new value; whatever session the browser came with is over (no fixation). */
@@ -38,6 +53,7 @@ export const startSession = async (
 ): Promise<Person> => {
   const { stores, cookies, clock } = room
   const auth_time = clock()
+  const term = stores.sessions.termOf(account.sub)
   const value = await stores.sessions.start({
     ...{ sub: account.sub, auth_time },
     ...{ remote: callerOf(ctx, room).remote, agent: agentOf(ctx.get('User-Agent')) },
@@ -45,7 +61,7 @@ export const startSession = async (
   const former = cookies.session.read(ctx.req)
   if (former !== undefined) await stores.sessions.end(former)
   cookies.session.write(ctx.res, value)
-  return { account, auth_time, session: digest(value) }
+  return { account, auth_time, session: digest(value), term }
 }
 
 export const endSession = async (

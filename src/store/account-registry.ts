@@ -29,9 +29,10 @@ export type AccountRegistry = {
   ): Promise<KnownAccount>
   /**
    * Another password (a PHC string), of whoever's account; what was given under the former one is over, here and in every
-   * process. In place of one in the file it holds until the file has another. Throws AccountRefused: `unknown`.
+   * process. In place of one in the file it holds until the file has another. `former`: the one that was proven, which no
+   * other may have replaced in the meantime. Throws AccountRefused: `unknown`, `conflict`.
    */
-  setPassword(sub: string, password: string, by?: LogFields): Promise<void>
+  setPassword(sub: string, password: string, by?: LogFields, former?: string): Promise<void>
   /** Refuses it everywhere from now on, and ends what it gave, for good. False: unknown, or disabled already. */
   disable(sub: string, reason: string, by?: LogFields): Promise<boolean>
   /** Lets it in again; what it had given stays over. False: it was not disabled here. */
@@ -73,7 +74,7 @@ type RegistryDeps = {
   readonly standings: Standings
   /** The terms of the file alone. */
   readonly terms: Pick<Terms, 'ofAccount'>
-  readonly accounts: Pick<FileAccounts, 'ofFile' | 'known'>
+  readonly accounts: Pick<FileAccounts, 'ofFile' | 'known' | 'passwordOf'>
   /** The longest life of a grant, seconds. */
   readonly grantLife: () => number
   /** Takes what was given in a former term out of the store; late, if the store does not answer. */
@@ -182,9 +183,11 @@ export const createAccountRegistry = (deps: RegistryDeps): AccountRegistry => {
       log.audit('account.changed', { sub, changed: Object.keys(changes), ...by })
       return existing(sub, text)
     },
-    async setPassword(sub, password, by = {}) {
+    async setPassword(sub, password, by = {}, former) {
       await rewrite(sub, async (text) => {
         await existing(sub, text)
+        if (former !== undefined && accounts.passwordOf(sub, text) !== former)
+          throw new AccountRefused('conflict', 'it has another password by now')
         const row: AccountRow = text === undefined ? {} : JSON.parse(text)
         const term = terms.ofAccount(sub)
         const next =

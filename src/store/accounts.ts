@@ -29,6 +29,8 @@ export type Accounts = {
 export type FileAccounts = Accounts & {
   replace(settings: readonly AccountSettings[]): void
   ofFile(): AccountsOfFile
+  /** What proves it now; `text`: its row. Undefined: there is no such account. */
+  passwordOf(sub: string, text: string | undefined): string | undefined
   /** As an operator sees it; `text`: its row. */
   known(sub: string, text: string | undefined): Promise<KnownAccount | undefined>
 }
@@ -74,7 +76,7 @@ export const createAccounts = (deps: {
     return disabled === undefined ? known.account : undefined
   }
 
-  const passwordOf = ({ sub }: Account, row: AccountRow | undefined): string | undefined => {
+  const passwordOf = (sub: string, row: AccountRow | undefined): string | undefined => {
     const known = ofFile.bySub.get(sub)
     if (known === undefined) return row?.settings?.password
     return row?.own !== undefined && row.own.term === terms.ofAccount(sub)
@@ -95,10 +97,11 @@ export const createAccounts = (deps: {
       const sub = ofFile.byUsername.get(username)?.account.sub ?? (await subOf(username))
       if (sub === undefined) return undefined
       const [account, row] = await Promise.all([findBySub(sub), read(sub)])
-      const password = account && passwordOf(account, row)
+      const password = account && passwordOf(sub, row)
       if (account?.username !== username || password === undefined) return undefined
       return { ...account, password }
     },
+    passwordOf: (sub, text) => passwordOf(sub, parse(text)),
     async known(sub, text) {
       const known = ofFile.bySub.get(sub)
       const account =

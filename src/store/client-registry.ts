@@ -164,7 +164,10 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     return { outcome: 'conflict' }
   }
 
-  /** In one step with the end of what it was given. What was changed in the meantime is not what was to be deleted. */
+  /**
+   * In one step with the end of what it was given. What was changed in the meantime is not what was to be deleted; and of many
+   * that ask at once one has done it: counted twice, it would make room for more than there may be.
+   */
   const takeAway = async (client_id: string, version: string | undefined) => {
     if (clients.ofFile().has(client_id)) return undefined
     const key = clientKey(client_id)

@@ -25,6 +25,8 @@ export type LiveSession = Session & { readonly used: number }
 export type Sessions = {
   /** Resolves to the cookie's value. A new one at every sign-in. */
   start(session: Omit<Session, 'id' | 'expires' | 'term'>): Promise<string>
+  /** The term that what begins now is in. */
+  termOf(sub: string): string | undefined
   /** Undefined: unknown, idle for too long, over, or of a term that is. Counts as use, written at most once a minute. */
   find(value: string): Promise<Session | undefined>
   end(value: string): Promise<void>
@@ -88,6 +90,7 @@ export const createSessions = (deps: SessionDeps): Sessions => {
   }
 
   return {
+    termOf: (sub) => terms.ofAccount(sub),
     async start(begun) {
       const value = secrets.mint('session')
       const id = digest(value)

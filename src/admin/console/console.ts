@@ -3,6 +3,7 @@ import Router from '@koa/router'
 import Koa from 'koa'
 import type { Account } from '../../store/accounts.ts'
 import { StoreUnavailable } from '../../store/store.ts'
+import { isClientError } from '../../telemetry/client-error.ts'
 import { isOurs } from '../host.ts'
 import type { Room } from '../room.ts'
 import { createAssets } from './assets.ts'
@@ -49,9 +50,10 @@ export const createConsole = async (
   const closing = (act: () => void) => void acts.push(act)
   const room: ConsoleRoom = { ...given, assets: createAssets(), samples, closing }
   const app = new Koa()
-  app.on('error', (error: unknown, ctx?: Koa.Context) =>
-    room.log.error('console.failed', { path: ctx?.path, error }),
-  )
+  app.on('error', (error: unknown, ctx?: Koa.Context) => {
+    if (isClientError(error, ctx?.req)) return
+    room.log.error('console.failed', { path: ctx?.path, error })
+  })
   app.use(guarded(room))
   app.use(failures(room))
   app.use(assets(room))

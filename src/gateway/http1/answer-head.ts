@@ -154,6 +154,9 @@ const keepAliveOf = (value: string): number | undefined => {
 const finished = (head: Draft): AnswerHead => {
   if (head.chunked && head.length !== undefined)
     throw new MalformedAnswer('a length beside a transfer coding')
+  // RFC 9110 §8.6, RFC 9112 §6.1: who frames a body that 204 cannot have may send it, too, and what comes of it late would be
+  // taken for the answer to the next request.
+  if (head.status === 204 && (head.chunked || (head.length ?? 0) > 0)) head.persistent = false
   if (head.nominated !== undefined) removeNominated(head, new Set(head.nominated))
   return head
 }

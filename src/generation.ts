@@ -22,6 +22,8 @@ export type Generation = {
   warm(): Promise<void>
 }
 
+type Front = (req: IncomingMessage, res: ServerResponse) => void
+
 type GenerationDeps = {
   readonly clock: Clock
   readonly log: Log
@@ -50,9 +52,15 @@ export const createGeneration = (
     lives: stores.lives,
   })
   // Loaded after listening: the data plane must not wait for what it does not use.
-  let front: Promise<(req: IncomingMessage, res: ServerResponse) => void> | undefined
+  let front: Promise<Front> | undefined
+  let loaded: Front | undefined
   const loadFront = () => {
-    front ??= createFrontOf({ config, stores, peer, observe, clock, log, throttles, clientKeys })
+    front ??= createFrontOf({
+      ...{ config, stores, peer, observe, clock, log, throttles, clientKeys },
+    }).then((handle) => {
+      loaded = handle
+      return handle
+    })
     return front
   }
   return {
@@ -60,6 +68,7 @@ export const createGeneration = (
     observe,
     request(req, res) {
       if (gateway.handle(req, res)) return
+      if (loaded) return loaded(req, res)
       loadFront().then(
         (handle) => handle(req, res),
         (error: unknown) => {
@@ -85,8 +94,8 @@ const createFrontOf = async (
     import('./front.ts'),
     import('./oauth/authorization-server.ts'),
   ])
-  const { middleware, warm } = createAuthorizationServer(deps)
+  const { middleware, programs, warm } = createAuthorizationServer(deps)
   await warm()
   const demo = deps.config.demo ? [(await import('./demo/demo-client.ts')).createDemo(deps)] : []
-  return createFront({ ...deps, middleware: [middleware, ...demo] })
+  return createFront({ ...deps, programs, middleware: [middleware, ...demo] })
 }

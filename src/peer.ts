@@ -53,7 +53,8 @@ const forwardedPeer = (
   }
 }
 
-const trustTest = (trustedProxies: readonly string[]): ((address: string) => boolean) => {
+/** Whether an address is one of them. */
+export const trustTest = (trustedProxies: readonly string[]): ((address: string) => boolean) => {
   const list = new BlockList()
   for (const entry of trustedProxies) {
     const [network = '', prefix] = entry.split('/')

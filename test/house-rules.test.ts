@@ -73,7 +73,7 @@ describe('one importer a library', () => {
     ['node:https', /^oauth\/fetch-document\.ts$/],
     ['pino', /^telemetry\/log\.ts$/],
     ['prom-client', /^telemetry\/metrics\.ts$/],
-    ['commander', /^cli\/program\.ts$/],
+    ['commander', /^cli\/(program|declaration|commands\/[a-z-]+)\.ts$/],
     ['uqr', /^cli\/qr-code\.ts$/],
     ['rate-limiter-flexible', /^oauth\/throttle\.ts$/],
     ['@koa/router', /^(oauth\/authorization-server|demo\/.*|admin\/console\/.*)\.ts$/],

@@ -5,6 +5,7 @@ import { clientOperations } from './clients.ts'
 import { configurationOperations } from './configuration.ts'
 import { explainOperation } from './explain.ts'
 import { grantOperations } from './grants.ts'
+import { keyOperations } from './keys.ts'
 import { openApiOperation } from './openapi.ts'
 import type { Operation } from './operation.ts'
 import { registrationTokenOperations } from './registration-tokens.ts'
@@ -28,6 +29,7 @@ export const operationsOf = (room: Room): readonly Operation[] => {
     ...routeOperations(room),
     ...configurationOperations(room),
     ...auditOperations(room),
+    ...keyOperations(room),
     explainOperation(room.explain),
     takeoverOperation(room),
   ]

@@ -3,17 +3,51 @@ import { formatProblem, loadConfiguration } from '../config/load.ts'
 import { Mistake } from '../mistake.ts'
 import { knownAdminToken } from '../store/admin-token.ts'
 import { configurationFile } from './configuration-file.ts'
+import { printable } from './printable.ts'
 import { answerOf } from './sample-client/answer.ts'
 import type { Terminal } from './terminal.ts'
 
 export type ConnectionOptions = { readonly config?: string; readonly admin?: string }
 
-/** The way to a running gateway's API. */
+/** The way to a running gateway's API. Each call throws a `Mistake` for whatever is no success. */
 export type AdminConnection = {
-  /** Posts JSON, resolves to the JSON of a 200. Throws a `Mistake` for everything else. */
-  post(path: string, body: object): Promise<unknown>
+  /** `http://127.0.0.1:8081` */
+  readonly origin: string
   /** Whether anybody answers there. */
   isThere(): Promise<boolean>
+  get(path: string): Promise<AdminReply>
+  post(path: string, body?: object): Promise<AdminReply>
+  /** `ifMatch`: the ETag of what was read, or `*`. */
+  put(path: string, body: object, ifMatch: string): Promise<AdminReply>
+  patch(path: string, body: object, ifMatch: string): Promise<AdminReply>
+  delete(path: string, ifMatch?: string): Promise<AdminReply>
+}
+
+/** What the API refused, and the status that it gave. */
+export class AdminRefusal extends Mistake {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+/** `body`: the JSON of the answer, undefined where it has none. `etag`: for changing what it shows; `*` where there is none. */
+type AdminReply = { readonly body: unknown; readonly etag: string }
+
+/** A path of the API. Each segment is encoded; parameters without a value are left out. */
+export const apiPath = (
+  segments: readonly string[],
+  query: Readonly<Record<string, string | number | undefined>> = {},
+): string => {
+  // However they are encoded, these two are taken for steps in the path.
+  if (segments.some((segment) => /^\.{0,2}$/.test(segment)))
+    throw new Mistake('there is none of that name')
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined) search.set(name, String(value))
+  return `/api/v1/${segments.map(encodeURIComponent).join('/')}${search.size > 0 ? `?${search}` : ''}`
 }
 
 /**
@@ -27,18 +61,26 @@ export const connectToAdmin = async (
   const given = env.PORTCULLIS_ADMIN_TOKEN || undefined
   const config =
     options.admin !== undefined && given !== undefined ? undefined : await configOf(options, env)
-  const origin = originOf(options.admin) ?? listenUrl(config?.admin.listen)
+  const origin = adminOrigin(options.admin, config?.admin.listen)
   const token = given ?? (config && knownAdminToken(config))
   if (token === undefined) throw new Mistake(NO_TOKEN)
+  const call = (method: string) => (path: string, body?: object, ifMatch?: string) =>
+    send(new URL(path, origin), { method, token, body, ifMatch })
   return {
-    post: (path, body) => post(new URL(path, origin), token, body),
+    origin: origin.origin,
     isThere: () =>
       answerOf(new URL('/healthz', origin)).then(
         () => true,
         () => false,
       ),
+    ...{ get: call('GET'), post: call('POST'), put: call('PUT'), patch: call('PATCH') },
+    delete: (path, ifMatch) => call('DELETE')(path, undefined, ifMatch),
   }
 }
+
+/** Where the admin listener is: `--admin URL`, or what the configuration says of it. Throws a `Mistake`. */
+export const adminOrigin = (given: string | undefined, listen: Listen | undefined): URL =>
+  originOf(given) ?? listenUrl(listen)
 
 const configOf = async (options: ConnectionOptions, env: Terminal['env']): Promise<Config> => {
   const file = configurationFile(options.config)
@@ -74,17 +116,45 @@ const EVERYWHERE = new Map([
 const NO_TOKEN =
   'no admin token: give admin.token in PORTCULLIS_ADMIN_TOKEN (where it is empty, it is made beside the SQLite file when the gateway starts)'
 
-const post = async (url: URL, token: string, body: object): Promise<unknown> => {
-  const { status, body: text } = await answerOf(url, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
-  const answer = parsed(text)
-  if (status === 200 && answer !== undefined) return answer
+const send = async (
+  url: URL,
+  request: {
+    readonly method: string
+    readonly token: string
+    readonly body: object | undefined
+    readonly ifMatch: string | undefined
+  },
+): Promise<AdminReply> => {
+  const { method, token, body, ifMatch } = request
+  const answered = await answerOf(
+    url,
+    {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(ifMatch !== undefined && { 'if-match': ifMatch }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    },
+    { limit: MOST, patience: PATIENCE },
+  )
+  if (answered.cut) throw new Mistake(`${url.origin} broke its answer off`)
+  const answer = parsed(answered.body)
+  const { status, headers } = answered
+  if (status === 204 || (isSuccess(status) && answer !== undefined))
+    return { body: answer, etag: headers.get('etag') ?? '*' }
   if (status === 401) throw new Mistake(`${url.origin} takes another admin token`)
-  throw new Mistake(`${url.origin} answered ${status}: ${describe(answer)}`)
+  const words = describe(answer) ?? `${url.origin} answered ${status}: not the admin API`
+  throw new AdminRefusal(status, words)
 }
+
+const isSuccess = (status: number): boolean => status >= 200 && status < 300
+
+/** Bytes of an answer: an export has them all in one. */
+const MOST = 512 * 1024 * 1024
+/** Milliseconds. */
+const PATIENCE = 60_000
 
 const parsed = (text: string): unknown => {
   try {
@@ -94,7 +164,11 @@ const parsed = (text: string): unknown => {
   }
 }
 
-const describe = (answer: unknown): string =>
-  typeof answer === 'object' && answer !== null && 'detail' in answer
-    ? String(answer.detail)
-    : 'not an answer of the admin API'
+/** A problem (RFC 9457) in one line: all that is wrong, where it is more than one thing. */
+const describe = (answer: unknown): string | undefined => {
+  if (typeof answer !== 'object' || answer === null || !('detail' in answer)) return undefined
+  const flaws = 'errors' in answer && Array.isArray(answer.errors) ? answer.errors : []
+  if (flaws.length < 2) return printable(String(answer.detail))
+  const lines = flaws.map(({ pointer, detail }: Record<string, unknown>) => `${pointer} ${detail}`)
+  return printable(lines.join('; '))
+}

@@ -29,7 +29,8 @@ export const explain = async (
     const connection = await connectToAdmin(options, io.env)
     const token = options.token === undefined ? undefined : await readToken(io)
     const question = { method, url, headers, ...(token !== undefined && { token }) }
-    const answer = (await connection.post('/api/v1/explain', question)) as FullExplanation
+    const { body } = await connection.post('/api/v1/explain', question)
+    const answer = body as FullExplanation
     io.stdout.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : explanationText(answer))
     return 0
   } catch (error) {

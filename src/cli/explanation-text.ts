@@ -1,6 +1,7 @@
 import type { FullExplanation } from '../explain-request.ts'
 import type { Explanation, RouteNote } from '../gateway/explanation.ts'
 import { authorizationParts } from './authorization-text.ts'
+import { printable } from './printable.ts'
 import { tokenLines } from './token-text.ts'
 
 /** An explanation for a person: one part a line, each under a word at the left. */
@@ -27,9 +28,6 @@ const gatewayParts = (explanation: Explanation): readonly (readonly [string, str
 
 const section = (title: string, lines: readonly string[]): string[] =>
   lines.map((line, at) => `${(at === 0 ? title : '').padEnd(10)}${line}`)
-
-/** What came from elsewhere must not steer the terminal. */
-const printable = (line: string): string => line.replace(/\p{Cc}/gu, '\u{FFFD}')
 
 const targetLines = ({ target }: Explanation): string[] => {
   if ('refusal' in target) return [`refused (${target.refusal}): ${target.description}`]

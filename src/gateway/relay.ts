@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { atEndOfTurn } from '../turn.ts'
 import { reset } from './deny-upgrade.ts'
 import type { AnswerHead } from './http1/answer-head.ts'
 import { endAfterBody } from './linger.ts'
-import { atEndOfTurn } from './turn.ts'
 
 /** The client's side of a forwarded request: its answer as it comes, at the client's pace. */
 export type Relay = {

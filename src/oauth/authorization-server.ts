@@ -8,22 +8,31 @@ import type { Stores } from '../store/open.ts'
 import type { Log } from '../telemetry/log.ts'
 import { appsList, takeBack } from './apps.ts'
 import { authorize } from './authorize.ts'
+import type { Call } from './call.ts'
 import type { createClientKeys } from './client-keys.ts'
 import { consentForm, decideConsent } from './consent.ts'
 import { createCookie } from './cookies.ts'
 import { answerDevice, devicePage } from './device.ts'
 import { authorizeDevice } from './device-authorization.ts'
-import type { DocumentEndpoint, Endpoint } from './endpoint.ts'
+import {
+  callerOf,
+  type DocumentEndpoint,
+  type Endpoint,
+  methodNotAllowed,
+  methodsOf,
+  type PageEndpoint,
+} from './endpoint.ts'
 import { answerError } from './error-response.ts'
-import { invalidClientMetadata, OAuthError } from './errors.ts'
+import { invalidClientMetadata } from './errors.ts'
 import { createFormReader, DOCUMENT, type FormReader } from './form.ts'
 import { introspect } from './introspection.ts'
 import { signIn, signInForm } from './login.ts'
 import { signOut, signOutForm } from './logout.ts'
 import { metadataEndpoints } from './metadata.ts'
-import { type Parameters, parseParameters } from './parameters.ts'
+import { readParameters } from './parameters.ts'
 import { changePassword, passwordForm } from './password.ts'
 import { refusePlainHttp } from './plain-http.ts'
+import { type Program, serveProgram } from './program-endpoint.ts'
 import { pushRequest } from './pushed-request.ts'
 import { rawForm } from './raw-form.ts'
 import { removeRegistration, replaceRegistration, showRegistration } from './registered-client.ts'
@@ -36,8 +45,9 @@ import { issueToken } from './token.ts'
 import { informOfToken } from './token-information.ts'
 
 /**
- * The authorization server as one Koa middleware; paths that are not its own go to the next. `ctx.state.request_id` must
- * have been set. `warm` loads what only the first requests need.
+ * The authorization server: all of it as one Koa middleware (paths that are not its own go to the next), and what programs
+ * call besides, by path, for whoever has no need of Koa. `ctx.state.request_id` must have been set. `warm` loads what only the
+ * first requests need.
  */
 export const createAuthorizationServer = (deps: {
   config: Config
@@ -49,7 +59,11 @@ export const createAuthorizationServer = (deps: {
   throttles: ReturnType<typeof createThrottles>
   /** So must what clients publish. */
   clientKeys: ReturnType<typeof createClientKeys>
-}): { middleware: Koa.Middleware; warm(): Promise<void> } => {
+}): {
+  middleware: Koa.Middleware
+  programs: ReadonlyMap<string, Program>
+  warm(): Promise<void>
+} => {
   const { issuer, limits } = deps.config
   const room: Room = {
     ...deps,
@@ -64,20 +78,22 @@ export const createAuthorizationServer = (deps: {
     const { koaBody } = await import('koa-body')
     return koaBody({ ...RAW_BODY, textLimit: limits.formBody })
   }
-  const forms = {
-    page: createFormReader(rawBody),
-    // Programs ask by the thousand, and reading their form with it costs as much as all that is done with it.
-    json: createFormReader(async () => rawForm(limits.formBody)),
-  }
-  const document = createFormReader(rawBody, undefined, DOCUMENT)
-  const router = new Router({ sensitive: true, strict: true })
-  // A path without parameters needs no pattern: the router would try each of them, for each token.
+  const page = createFormReader<Koa.Context>(rawBody)
+  const document = createFormReader<Koa.Context>(rawBody, undefined, DOCUMENT)
+  // Programs ask by the thousand, and reading their form with koa-body costs as much as all that is done with it.
+  const form = createFormReader<Call>(async () => rawForm(limits.formBody))
+  const programs = new Map<string, Program>()
+  // A path without parameters needs no pattern: the router would try each of them.
   const direct = new Map<string, Koa.Middleware>()
   for (const endpoint of endpointTable(room)) {
-    const answer = answering(endpoint, room, forms[endpoint.renders])
-    router.all(literal(endpoint.path), answer as RouterMiddleware)
-    direct.set(endpoint.path, answer)
+    if (endpoint.renders === 'page') direct.set(endpoint.path, answering(endpoint, room, page))
+    else {
+      const program = serveProgram(endpoint, room, form)
+      programs.set(endpoint.path, program)
+      direct.set(endpoint.path, throughKoa(program, room))
+    }
   }
+  const router = new Router({ sensitive: true, strict: true })
   for (const endpoint of documentTable(room)) {
     const { path, parameter } = endpoint
     const pattern = parameter === undefined ? literal(path) : `${literal(path)}/:${parameter}`
@@ -86,13 +102,21 @@ export const createAuthorizationServer = (deps: {
   const routed = router.routes() as Koa.Middleware
   return {
     middleware: (ctx, next) => (direct.get(ctx.path) ?? routed)(ctx, next),
+    programs,
     async warm() {
       const counts = Object.values(room.throttles)
-      const readers = [forms.page, forms.json, document]
-      await Promise.all([...readers, ...counts].map((one) => one.warm()))
+      await Promise.all([page, form, document, ...counts].map((one) => one.warm()))
     },
   }
 }
+
+/** What programs call, where Koa has the request. */
+const throughKoa =
+  (program: Program, room: Room): Koa.Middleware =>
+  async (ctx) => {
+    ctx.respond = false
+    await program(ctx.req, ctx.res, callerOf(ctx, room))
+  }
 
 const endpointTable = (room: Room): readonly Endpoint[] => {
   const at = (name: string) => `${room.config.paths.oauth}/${name}`
@@ -187,19 +211,22 @@ const RAW_BODY = {
 
 const SCOPE = new Set(['scope'])
 
-/** One endpoint's requests, from the checks that all share to the one place where errors are rendered. */
-const answering = (endpoint: Endpoint, room: Room, form: FormReader): Koa.Middleware => {
+/** One page's requests, from the checks that all share to the one place where errors are rendered. */
+const answering = (
+  endpoint: PageEndpoint,
+  room: Room,
+  form: FormReader<Koa.Context>,
+): Koa.Middleware => {
   const allow = methodsOf(endpoint)
   return async (ctx) => {
     try {
-      if (endpoint.cors) ctx.set(CORS)
-      if (endpoint.cors && ctx.method === 'OPTIONS') return answerPreflight(ctx, allow)
       refusePlainHttp(ctx.req, room)
       const handler = handlerOf(endpoint, ctx.method)
       if (!handler) throw methodNotAllowed(allow)
-      await handler(ctx, await readParameters(ctx, endpoint, form))
+      const posted = ctx.method === 'POST' ? await form.read(ctx) : undefined
+      await handler(ctx, readParameters(posted, ctx.querystring, endpoint))
     } catch (error) {
-      answerError(ctx, error, endpoint.renders, room)
+      answerError(ctx, error, 'page', room)
     }
   }
 }
@@ -207,7 +234,7 @@ const answering = (endpoint: Endpoint, room: Room, form: FormReader): Koa.Middle
 const answeringDocuments = (
   { methods }: DocumentEndpoint,
   room: Room,
-  reader: FormReader,
+  reader: FormReader<Koa.Context>,
 ): RouterMiddleware => {
   const allow = [...methods.keys(), 'OPTIONS'].join(', ')
   return async (ctx) => {
@@ -232,44 +259,10 @@ const parseDocument = (text: string): unknown => {
   }
 }
 
-/** HEAD stands for GET where nothing comes of it; an authorization request or a form is more than a look (§3.1). */
-const handlerOf = (endpoint: Endpoint, method: string) => {
-  if (method === 'POST') return endpoint.post
-  return method === 'GET' || (method === 'HEAD' && endpoint.renders === 'json')
-    ? endpoint.get
-    : undefined
-}
-
-const methodsOf = (endpoint: Endpoint): string => {
-  const read = endpoint.renders === 'json' ? ['GET', 'HEAD'] : ['GET']
-  return [
-    ...(endpoint.get ? read : []),
-    ...(endpoint.post ? ['POST'] : []),
-    ...(endpoint.cors ? ['OPTIONS'] : []),
-  ].join(', ')
-}
-
-const methodNotAllowed = (allow: string): OAuthError =>
-  new OAuthError('invalid_request', `the method must be one of ${allow}`, {
-    status: 405,
-    headers: { Allow: allow },
-  })
-
-/**
- * Credentials never count in the query of a back-channel request (RFC 6749 §2.3.1, §3.2), but a name that stands there as
- * well as in the form is a repeated one.
- */
-const readParameters = async (
-  ctx: Koa.Context,
-  { repeatable, lenient }: Endpoint,
-  form: FormReader,
-): Promise<Parameters> => {
-  const query = ctx.querystring
-  const posted = ctx.method === 'POST' ? [await form.read(ctx)] : []
-  const everything = parseParameters([...posted, query], repeatable)
-  if (lenient) return everything
-  everything.refuseFlaws()
-  return posted.length > 0 && query !== '' ? parseParameters(posted, repeatable) : everything
+/** An authorization request or a form is more than a look: there HEAD is refused (§3.1). */
+const handlerOf = ({ get, post }: PageEndpoint, method: string) => {
+  if (method === 'POST') return post
+  return method === 'GET' ? get : undefined
 }
 
 /** No cookie counts at these endpoints, so any origin may call them; an Authorization header is sent by scripts only. */

@@ -97,8 +97,12 @@ const refuseOther = (given: string | undefined, proven: string, what: string): v
 }
 
 const onlyAuthorization = (req: IncomingMessage): string | undefined => {
-  const names = req.rawHeaders.filter((_, index) => index % 2 === 0)
-  const count = names.filter((name) => name.toLowerCase() === 'authorization').length
+  const { rawHeaders } = req
+  let count = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? ''
+    if (name.length === NAME.length && name.toLowerCase() === NAME) count += 1
+  }
   if (count > 1) throw invalidRequest('there is more than one Authorization header')
   return req.headers.authorization
 }
@@ -134,5 +138,6 @@ const basicRefusal = (): OAuthError =>
     headers: { 'WWW-Authenticate': 'Basic realm="Portcullis", charset="UTF-8"' },
   })
 
+const NAME = 'authorization'
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const LONGEST_CLIENT_ID = 2048

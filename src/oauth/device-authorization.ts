@@ -1,6 +1,7 @@
 import { INTERVAL } from '../store/device-poll.ts'
+import { jsonReply } from './call.ts'
 import { authenticateClient, isPublic } from './client-authentication.ts'
-import { answerJson, callerOf, type Handler } from './endpoint.ts'
+import type { ProgramHandler } from './endpoint.ts'
 import { unauthorizedClient } from './errors.ts'
 import { DEVICE_CODE } from './grants/device-code.ts'
 import { requestedResource } from './resource.ts'
@@ -12,11 +13,10 @@ import { requestedScope } from './scope.ts'
  * What could not be granted is refused before anything is counted or stored.
  */
 export const authorizeDevice =
-  (room: Room): Handler =>
-  async (ctx, parameters) => {
+  (room: Room): ProgramHandler =>
+  async ({ req, caller }, parameters) => {
     const { stores, config, throttles, log } = room
-    const caller = callerOf(ctx, room)
-    const client = await authenticateClient(ctx.req, parameters, caller, room)
+    const client = await authenticateClient(req, parameters, caller, room)
     if (!client.grant_types.includes(DEVICE_CODE))
       throw unauthorizedClient('this client may not use this grant type')
     const { client_id } = client
@@ -30,7 +30,7 @@ export const authorizeDevice =
     const begun = await stores.deviceCodes.begin({ client_id, scope, resource, remote }, lifetime)
     log.audit('device.requested', { client_id, scope, ...caller })
     const verification_uri = endpointUrl(config, 'device')
-    answerJson(ctx, {
+    return jsonReply({
       ...begun,
       verification_uri,
       verification_uri_complete: `${verification_uri}?user_code=${begun.user_code}`,

@@ -1,11 +1,16 @@
 import type Koa from 'koa'
 
 import { pageHeaders } from '../pages/page-headers.ts'
+import type { Call, Reply } from './call.ts'
+import { OAuthError } from './errors.ts'
 import type { Parameters } from './parameters.ts'
 import type { Caller, Room } from './room.ts'
 
-/** What answers a request whose parameters are read. Errors are thrown and rendered once, at the edge. */
+/** What answers a browser whose parameters are read. Errors are thrown and rendered once, at the edge. */
 export type Handler = (ctx: Koa.Context, parameters: Parameters) => Promise<void> | void
+
+/** The same of a program's request. */
+export type ProgramHandler = (call: Call, parameters: Parameters) => Promise<Reply> | Reply
 
 /** The same of a request whose parameters do not count; `read` resolves to the JSON document that it brought. */
 export type DocumentHandler = (
@@ -20,19 +25,46 @@ export type DocumentEndpoint = {
   readonly methods: ReadonlyMap<string, DocumentHandler>
 }
 
-export type Endpoint = {
+type EndpointOf<Answering> = {
   readonly path: string
-  readonly get?: Handler
-  readonly post?: Handler
-  /** How its errors look. */
-  readonly renders: 'json' | 'page'
-  /** True where any origin may call it with a script: nothing there depends on a cookie. */
-  readonly cors?: boolean
+  readonly get?: Answering
+  readonly post?: Answering
   /** Parameters that may stand more than once. */
   readonly repeatable?: ReadonlySet<string>
+}
+
+/** What a person's browser comes to. */
+export type PageEndpoint = EndpointOf<Handler> & {
+  readonly renders: 'page'
   /** True where query and form of a post count alike and the handler judges flawed parameters (authorization requests). */
   readonly lenient?: boolean
 }
+
+/** What programs call. */
+export type ProgramEndpoint = EndpointOf<ProgramHandler> & {
+  readonly renders: 'json'
+  /** True where any origin may call it with a script: nothing there depends on a cookie. */
+  readonly cors?: boolean
+}
+
+/** How its errors look tells the two apart. */
+export type Endpoint = PageEndpoint | ProgramEndpoint
+
+/** For `Allow`. HEAD stands for GET where nothing comes of it; an authorization request or a form is more than a look (§3.1). */
+export const methodsOf = (endpoint: Endpoint): string => {
+  const programs = endpoint.renders === 'json'
+  return [
+    ...(endpoint.get ? (programs ? ['GET', 'HEAD'] : ['GET']) : []),
+    ...(endpoint.post ? ['POST'] : []),
+    ...(programs && endpoint.cors ? ['OPTIONS'] : []),
+  ].join(', ')
+}
+
+export const methodNotAllowed = (allow: string): OAuthError =>
+  new OAuthError('invalid_request', `the method must be one of ${allow}`, {
+    status: 405,
+    headers: { Allow: allow },
+  })
 
 /** A page of ours. `form`: 'client' where its post may end in a redirect to a client. */
 export const answerPage = (ctx: Koa.Context, form: 'self' | 'client', page: string): void => {

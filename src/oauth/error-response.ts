@@ -3,9 +3,10 @@ import type Koa from 'koa'
 import { errorPage } from '../pages/error.ts'
 import { PasswordsBusy } from '../store/passwords.ts'
 import { StoreUnavailable } from '../store/store.ts'
-import { answerPage } from './endpoint.ts'
+import type { Call, Reply } from './call.ts'
+import { answerJson, answerPage } from './endpoint.ts'
 import { OAuthError, type OAuthErrorCode, temporarilyUnavailable } from './errors.ts'
-import { answerFields } from './response-format.ts'
+import { fieldsReply } from './response-format.ts'
 import type { Room } from './room.ts'
 
 /** Answers a request that failed, as JSON (RFC 6749 §5.2) or as a page. What went wrong inside goes to the log only. */
@@ -16,12 +17,20 @@ export const answerError = (
   { log }: Pick<Room, 'log'>,
 ): void => {
   const error = asOAuthError(thrown)
-  logError(ctx, error, log)
+  logError({ request_id: ctx.state.request_id, path: ctx.path }, error, log)
   ctx.remove('Location')
   ctx.status = error.status
   ctx.set(error.headers)
-  if (renders === 'json') answerFields(ctx, errorBody(ctx, error))
+  if (renders === 'json') answerJson(ctx, errorBody(ctx.state.request_id, error))
   else answerPage(ctx, 'self', errorPage(pageContent(ctx, error)))
+}
+
+/** The same of a program's call, in the format that it asked for. */
+export const errorReply = (call: Call, thrown: unknown, { log }: Pick<Room, 'log'>): Reply => {
+  const error = asOAuthError(thrown)
+  const { request_id } = call.caller
+  logError({ request_id, path: call.path }, error, log)
+  return fieldsReply(call, errorBody(request_id, error), error)
 }
 
 /** Everything that can be thrown, in the words of OAuth: a store that does not answer is 503, a mistake of ours 500. */
@@ -41,10 +50,13 @@ export const asOAuthError = (thrown: unknown): OAuthError => {
   return new OAuthError('server_error', 'something failed on our side', { cause: thrown })
 }
 
-export const logError = (ctx: Koa.Context, error: OAuthError, log: Room['log']): void => {
+export const logError = (
+  where: { readonly request_id?: string; readonly path: string },
+  error: OAuthError,
+  log: Room['log'],
+): void => {
   const fields = {
-    request_id: ctx.state.request_id,
-    path: ctx.path,
+    ...where,
     error: error.code,
     error_description: error.message,
     cause: error.cause,
@@ -54,10 +66,10 @@ export const logError = (ctx: Koa.Context, error: OAuthError, log: Room['log']):
   else log.info('request.refused', fields)
 }
 
-const errorBody = (ctx: Koa.Context, error: OAuthError) => ({
+const errorBody = (request_id: string | undefined, error: OAuthError) => ({
   error: error.code,
   error_description: error.message,
-  request_id: String(ctx.state.request_id ?? ''),
+  request_id: request_id ?? '',
 })
 
 const pageContent = (ctx: Koa.Context, error: OAuthError) => {

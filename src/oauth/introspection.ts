@@ -1,20 +1,21 @@
 import type { Client } from '../store/clients.ts'
+import { jsonReply } from './call.ts'
 import { authenticateClient, isPublic } from './client-authentication.ts'
-import { answerJson, callerOf, type Handler } from './endpoint.ts'
+import type { ProgramHandler } from './endpoint.ts'
 import { invalidClient, invalidRequest } from './errors.ts'
 import { findToken, type HeldToken } from './held-token.ts'
 import type { Room } from './room.ts'
 
 /** The introspection endpoint (RFC 7662): for what is not good, or not this caller's to know, `active` is false and all. */
 export const introspect =
-  (room: Room): Handler =>
-  async (ctx, parameters) => {
-    const client = await authenticateClient(ctx.req, parameters, callerOf(ctx, room), room)
+  (room: Room): ProgramHandler =>
+  async ({ req, caller }, parameters) => {
+    const client = await authenticateClient(req, parameters, caller, room)
     if (isPublic(client)) throw invalidClient('a client without a secret may not introspect')
     const value = parameters.get('token')
     if (value === undefined) throw invalidRequest('token is missing')
     const held = await findToken(value, room)
-    answerJson(ctx, held && mayKnow(client, held) ? description(held, room) : { active: false })
+    return jsonReply(held && mayKnow(client, held) ? description(held, room) : { active: false })
   }
 
 /** Its own tokens; with `introspect`, as a resource server, everybody's access tokens. */

@@ -1,7 +1,9 @@
 import type { Config } from '../config/config.ts'
 import { SIGNING_ALGORITHMS } from '../config/jwks.ts'
 import { type ProtectedResource, protectedResources } from '../config/protected-resource.ts'
-import type { Endpoint, Handler } from './endpoint.ts'
+import { JSON_TYPE } from './call.ts'
+import type { ProgramEndpoint, ProgramHandler } from './endpoint.ts'
+import { OAuthError } from './errors.ts'
 import { PROMPTS } from './prompt.ts'
 import { endpointUrl, type Room } from './room.ts'
 import { grantTypes } from './token.ts'
@@ -10,7 +12,7 @@ import { grantTypes } from './token.ts'
  * What clients can find out by themselves: the authorization server (RFC 8414) and each protected resource (RFC 9728).
  * Made once of the configuration alone; neither `Host` nor the store has a say.
  */
-export const metadataEndpoints = ({ config }: Pick<Room, 'config'>): readonly Endpoint[] => {
+export const metadataEndpoints = ({ config }: Pick<Room, 'config'>): readonly ProgramEndpoint[] => {
   const server = answerDocument(serverMetadata(config))
   const resources = documentsByPath(config)
   return [
@@ -89,26 +91,26 @@ const resourceMetadata = (
 const answerResource = (
   documents: readonly ProtectedResource[],
   config: Pick<Config, 'issuer'>,
-): Handler => {
+): ProgramHandler => {
   const handlers = documents.map(({ host, ...rest }) => ({
     host,
     answer: answerDocument(resourceMetadata(rest, config)),
   }))
-  return (ctx, parameters) => {
-    const name = ctx.get('Host').replace(/:\d*$/, '').toLowerCase()
+  return (call, parameters) => {
+    const name = (call.req.headers.host ?? '').replace(/:\d*$/, '').toLowerCase()
     const chosen =
       handlers.find(({ host }) => host === name) ??
       handlers.find(({ host }) => host === undefined) ??
       handlers[0]
-    return chosen?.answer(ctx, parameters)
+    if (!chosen) throw new OAuthError('invalid_request', 'no resource is here', { status: 404 })
+    return chosen.answer(call, parameters)
   }
 }
 
-const answerDocument =
-  (document: Readonly<Record<string, unknown>>): Handler =>
-  (ctx) => {
-    ctx.set('Cache-Control', 'public, max-age=300')
-    ctx.body = document
-  }
+const answerDocument = (document: Readonly<Record<string, unknown>>): ProgramHandler => {
+  const headers = { 'Cache-Control': 'public, max-age=300' }
+  const reply = { status: 200, headers, type: JSON_TYPE, body: JSON.stringify(document) }
+  return () => reply
+}
 
 const WELL_KNOWN_RESOURCE = '/.well-known/oauth-protected-resource'

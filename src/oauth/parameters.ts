@@ -50,6 +50,22 @@ const FLAWED = 'a parameter is repeated or not well-formed'
 
 const NONE: ReadonlySet<string> = new Set()
 
+/**
+ * The parameters of a request, by the form that was posted (if one was) and the query. Credentials never count in the query of
+ * a back-channel request (RFC 6749 §2.3.1, §3.2), but a name that stands there as well as in the form is a repeated one.
+ */
+export const readParameters = (
+  posted: string | undefined,
+  query: string,
+  { repeatable, lenient }: { repeatable?: ReadonlySet<string>; lenient?: boolean },
+): Parameters => {
+  const form = posted === undefined ? [] : [posted]
+  const everything = parseParameters([...form, query], repeatable)
+  if (lenient) return everything
+  everything.refuseFlaws()
+  return form.length > 0 && query !== '' ? parseParameters(form, repeatable) : everything
+}
+
 /** A name that does not decode is kept as it came: it is none that we know, and it is flawed. */
 const decodedPair = (pair: string): readonly [string, string | undefined] => {
   const equals = pair.indexOf('=')
@@ -61,6 +77,7 @@ const decodedPair = (pair: string): readonly [string, string | undefined] => {
 
 /** The text of a form-encoded value; undefined when it is not UTF-8, holds a control character or a bad escape. */
 export const formDecoded = (encoded: string): string | undefined => {
+  if (PLAIN.test(encoded)) return encoded
   try {
     const text = decodeURIComponent(encoded.replaceAll('+', ' '))
     return CONTROL.test(text) ? undefined : text
@@ -68,6 +85,9 @@ export const formDecoded = (encoded: string): string | undefined => {
     return undefined
   }
 }
+
+/** Stands for itself, as most of it does. */
+const PLAIN = /^[A-Za-z0-9_.~:/-]*$/
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f]/

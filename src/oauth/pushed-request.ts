@@ -1,7 +1,8 @@
 import type { Client } from '../store/clients.ts'
 import { type AuthorizationRequest, readAuthorizationRequest } from './authorization-request.ts'
+import { jsonReply } from './call.ts'
 import { authenticateClient, isPublic } from './client-authentication.ts'
-import { answerJson, callerOf, type Handler } from './endpoint.ts'
+import type { ProgramHandler } from './endpoint.ts'
 import { invalidRequest, OAuthError } from './errors.ts'
 import type { Parameters } from './parameters.ts'
 import { refuseTooLong } from './pending-request.ts'
@@ -14,10 +15,9 @@ import { noteMismatch, readTrustedReply, type TrustedReply, unregistered } from 
  * to the client itself. What passes waits under a name that nobody can guess, for its client alone.
  */
 export const pushRequest =
-  (room: Room): Handler =>
-  async (ctx, parameters) => {
-    const caller = callerOf(ctx, room)
-    const client = await authenticateClient(ctx.req, parameters, caller, room)
+  (room: Room): ProgramHandler =>
+  async ({ req, caller }, parameters) => {
+    const client = await authenticateClient(req, parameters, caller, room)
     if (parameters.get('request_uri') !== undefined)
       throw invalidRequest('request_uri must not be pushed')
     const reply = readTrustedReply(parameters, client, noteMismatch(client, caller, room))
@@ -31,8 +31,7 @@ export const pushRequest =
     const row = { client_id, request: { v: 1, ...request } }
     const value = await room.stores.pushedRequests.push(row, lifetime)
     room.log.audit('request.pushed', { client_id, scope: request.scope, ...caller })
-    ctx.status = 201
-    answerJson(ctx, { request_uri: `${REQUEST_URI}${value}`, expires_in: lifetime })
+    return jsonReply({ request_uri: `${REQUEST_URI}${value}`, expires_in: lifetime }, 201)
   }
 
 /** A request that was pushed, and where it is answered. */

@@ -1,16 +1,20 @@
 import type { IncomingMessage } from 'node:http'
-import type Koa from 'koa'
 
 /**
- * A middleware that leaves the bytes of a form in `ctx.request.body`, as latin1 text. Rejects with `status` 413 above
+ * A reader of forms (form.ts) that leaves the bytes of one in `request.body`, as latin1 text. Rejects with `status` 413 above
  * `limit` bytes and with 400 when the client breaks off.
  */
-export const rawForm = (limit: number): Koa.Middleware => {
-  return async (ctx) => {
-    const request: { body?: unknown } = ctx.request
-    request.body = await readAll(ctx.req, limit)
+export const rawForm =
+  (limit: number) =>
+  async ({
+    req,
+    request,
+  }: {
+    req: IncomingMessage
+    request: { body?: unknown }
+  }): Promise<void> => {
+    request.body = await readAll(req, limit)
   }
-}
 
 const readAll = (req: IncomingMessage, limit: number): Promise<string> => {
   const { promise, resolve, reject } = Promise.withResolvers<string>()

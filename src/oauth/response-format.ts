@@ -1,27 +1,28 @@
-import type Koa from 'koa'
-
 import type { Config } from '../config/config.ts'
-import { answerJson } from './endpoint.ts'
+import { type Call, jsonReply, type Reply, UNCACHED } from './call.ts'
 
 /**
  * Deviation: clients of the system that `axway` stands for may ask the token endpoint for other formats than JSON, of errors
  * as well; an unknown one means JSON there. Counts for what is answered from now on.
  */
 export const chooseFormat = (
-  ctx: Koa.Context,
+  call: Call,
   format: string | undefined,
   { compatibility }: Pick<Config, 'compatibility'>,
 ): void => {
-  if (format !== undefined && compatibility.includes('axway')) ctx.state.format = format
+  if (format !== undefined && compatibility.includes('axway')) call.format = format
 }
 
 /** Answers with these fields, in the format that was chosen, JSON by default. */
-export const answerFields = (ctx: Koa.Context, fields: Fields): void => {
-  answerJson(ctx, fields)
-  const other = FORMATS.get(ctx.state.format)
-  if (!other) return
-  ctx.type = other.type
-  ctx.body = other.write(Object.entries(fields))
+export const fieldsReply = (
+  { format }: Pick<Call, 'format'>,
+  fields: Fields,
+  { status = 200, headers = {} }: Partial<Pick<Reply, 'status' | 'headers'>> = {},
+): Reply => {
+  const other = format === undefined ? undefined : FORMATS.get(format)
+  if (!other) return jsonReply(fields, status, headers)
+  const body = other.write(Object.entries(fields))
+  return { status, headers: { ...headers, ...UNCACHED }, type: other.type, body }
 }
 
 type Fields = Readonly<Record<string, string | number>>
@@ -31,7 +32,7 @@ type Format = {
   write(fields: readonly (readonly [name: string, value: string | number])[]): string
 }
 
-const FORMATS = new Map<unknown, Format>([
+const FORMATS = new Map<string, Format>([
   [
     'urlencoded',
     {

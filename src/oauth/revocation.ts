@@ -1,5 +1,6 @@
+import { jsonReply } from './call.ts'
 import { authenticateClient } from './client-authentication.ts'
-import { answerJson, callerOf, type Handler } from './endpoint.ts'
+import type { ProgramHandler } from './endpoint.ts'
 import { invalidRequest } from './errors.ts'
 import { findToken } from './held-token.ts'
 import type { Room } from './room.ts'
@@ -9,10 +10,9 @@ import type { Room } from './room.ts'
  * under it; an access token ends alone. A token that is not the client's own is left alone, and the answer does not tell.
  */
 export const revoke =
-  (room: Room): Handler =>
-  async (ctx, parameters) => {
-    const caller = callerOf(ctx, room)
-    const client = await authenticateClient(ctx.req, parameters, caller, room)
+  (room: Room): ProgramHandler =>
+  async ({ req, caller }, parameters) => {
+    const client = await authenticateClient(req, parameters, caller, room)
     const value = parameters.get('token')
     if (value === undefined) throw invalidRequest('token is missing')
     const held = await findToken(value, room)
@@ -23,6 +23,5 @@ export const revoke =
       const { client_id } = client
       room.log.audit('token.revoked', { what: held.kind, client_id, sub, grant_id, ...caller })
     }
-    ctx.status = 200
-    answerJson(ctx, {})
+    return jsonReply({})
   }

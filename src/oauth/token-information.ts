@@ -1,5 +1,6 @@
+import { jsonReply } from './call.ts'
 import { authenticateClient } from './client-authentication.ts'
-import { answerJson, callerOf, type Handler } from './endpoint.ts'
+import type { ProgramHandler } from './endpoint.ts'
 import { invalidRequest, OAuthError } from './errors.ts'
 import { findToken } from './held-token.ts'
 import { mayKnow } from './introspection.ts'
@@ -10,9 +11,9 @@ import type { Room } from './room.ts'
  * good. Deviation: there anyone may ask; here a client, for the tokens that it may introspect.
  */
 export const informOfToken =
-  (room: Room): Handler =>
-  async (ctx, parameters) => {
-    const client = await authenticateClient(ctx.req, parameters, callerOf(ctx, room), room)
+  (room: Room): ProgramHandler =>
+  async ({ req, caller }, parameters) => {
+    const client = await authenticateClient(req, parameters, caller, room)
     const value = parameters.get('access_token')
     if (value === undefined) throw invalidRequest('access_token is missing')
     const held = await findToken(value, room)
@@ -20,7 +21,7 @@ export const informOfToken =
       throw new OAuthError('invalid_token', 'the token is not good', { status: 400 })
     }
     const { client_id, sub, scope, exp } = held.token
-    answerJson(ctx, {
+    return jsonReply({
       ...held.grant.values,
       audience: client_id,
       user_id: sub,

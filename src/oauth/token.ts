@@ -1,5 +1,5 @@
 import { authenticateClient } from './client-authentication.ts'
-import { callerOf, type Handler } from './endpoint.ts'
+import type { ProgramHandler } from './endpoint.ts'
 import { invalidRequest, unauthorizedClient, unsupportedGrantType } from './errors.ts'
 import { redeemCode } from './grants/authorization-code.ts'
 import { grantToClient } from './grants/client-credentials.ts'
@@ -8,7 +8,7 @@ import type { GrantType } from './grants/grant.ts'
 import { refreshTokens } from './grants/refresh-token.ts'
 import { chooseFormat } from './response-format.ts'
 import type { Room } from './room.ts'
-import { answerTokens } from './token-response.ts'
+import { tokenReply } from './token-response.ts'
 
 /** Every grant type that the token endpoint knows. */
 export const grantTypes: ReadonlyMap<string, GrantType> = new Map([
@@ -20,20 +20,20 @@ export const grantTypes: ReadonlyMap<string, GrantType> = new Map([
 
 /** The token endpoint (RFC 6749 §3.2): the client proves who it is before anything that it brings is looked at. */
 export const issueToken =
-  (room: Room): Handler =>
-  async (ctx, parameters) => {
-    chooseFormat(ctx, parameters.get('format'), room.config)
+  (room: Room): ProgramHandler =>
+  async (call, parameters) => {
+    chooseFormat(call, parameters.get('format'), room.config)
+    const { req, caller } = call
     const grant_type = parameters.get('grant_type')
     if (grant_type === undefined) throw invalidRequest('grant_type is missing')
     const grant = grantTypes.get(grant_type)
     if (!grant)
       throw unsupportedGrantType(`grant_type must be one of ${[...grantTypes.keys()].join(', ')}`)
-    const caller = callerOf(ctx, room)
-    const client = await authenticateClient(ctx.req, parameters, caller, room)
+    const client = await authenticateClient(req, parameters, caller, room)
     if (!client.grant_types.includes(grant_type)) {
       throw unauthorizedClient('this client may not use this grant type')
     }
     const issued = await grant({ client, parameters, caller }, room)
     await room.stores.clients.used(client)
-    answerTokens(ctx, issued, room)
+    return tokenReply(call, issued, room)
   }

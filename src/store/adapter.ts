@@ -15,13 +15,15 @@ export type Engine = {
   ping(): Promise<void>
   purge(limit: number): Promise<number>
   rows(): Promise<number>
+  /** Milliseconds that the store's clock is ahead of this process's; left out where they are one. */
+  ahead?(): number
   close(): Promise<void>
 }
 
 export type Committed = {
   /** False: a swap lost, nothing was written. */
   readonly won: boolean
-  /** For each write, whether a live row stood there before. */
+  /** For each write that deletes, whether a live row stood there before; of others it may not be known. */
   readonly stood: readonly boolean[]
 }
 
@@ -71,6 +73,7 @@ export const createStore = (engine: Engine): Store => {
     ping: engine.ping,
     purge: engine.purge,
     rows: engine.rows,
+    ahead: () => (engine.ahead?.() ?? 0) / 1000,
     close: engine.close,
   } satisfies Store)
   return store

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { ClientSettings, RegistrationPolicy } from '../config/config.ts'
 import type { EndNote } from './gone.ts'
-import { digest, equal } from './secrets.ts'
+import { digest, equalDigests } from './secrets.ts'
 import type { Disabled, Standings } from './standing.ts'
 import type { Store } from './store.ts'
 
@@ -98,7 +98,9 @@ export const createClients = (deps: ClientDeps): FileClients => {
     verifySecret(client, secret) {
       const presented = digest(secret)
       const digests = client?.secret_digests ?? []
-      const matches = (digests.length === 0 ? [NONE] : digests).map((d) => equal(d, presented))
+      const matches = (digests.length === 0 ? [NONE] : digests).map((d) =>
+        equalDigests(d, presented),
+      )
       return digests.length > 0 && matches.includes(true)
     },
     endOf: (client_id) => ofFile.get(client_id)?.disabled ?? standings.known({ client_id }),

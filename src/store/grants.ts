@@ -6,6 +6,14 @@ import { lastUsedKey } from './last-used.ts'
 import type { Secrets } from './secrets.ts'
 import type { Page, Store, Write } from './store.ts'
 import type { Terms } from './terms.ts'
+import {
+  givenToClient,
+  grantInRow,
+  isInTokenRow,
+  type StoredToken,
+  tokenKey,
+  tokenWrite,
+} from './token-row.ts'
 import type { Ended } from './tokens.ts'
 
 /**
@@ -45,10 +53,12 @@ export type RefreshState = {
 export type Grants = {
   /** A new grant with an id of its own. A value: nothing is written yet. */
   begin(grant: Omit<Grant, 'id' | 'redeemed' | 'refresh' | 'term'>): Grant
-  /** The row of a grant that needs no code (a client's own): goes into the batch of its token. */
+  /** The row of a grant that needs no code: goes into the batch of its token. */
   write(grant: Grant): Write
   /** Undefined when it ended, or its time or its term is over. */
   find(id: string): Promise<Grant | undefined>
+  /** The same of a client's own grant, by the row of its token. */
+  inRow(stored: StoredToken): Grant | undefined
   /** Deletes it and tells every process: its tokens are refused everywhere from then on. */
   end(id: string, reason: string, by?: LogFields): Promise<void>
   /** When and why one ended, for as long as a token under it is remembered. */
@@ -87,8 +97,8 @@ export const createGrants = (deps: GrantDeps): Grants => {
 
   const pageOf = async (index: string, cursor: Page['cursor'], limit = 500): Promise<GrantPage> => {
     const page = await store.list(index, { limit, ...(cursor && { cursor }) })
-    const grants = page.rows.map(({ value }): Grant => JSON.parse(value)).filter(stands)
-    return { grants, cursor: page.cursor }
+    const grants = page.rows.flatMap(listed).map(({ grant }) => grant)
+    return { grants: grants.filter(stands), cursor: page.cursor }
   }
 
   const endAll = async (index: string, ended: Ended, which: Which | undefined) => {
@@ -96,17 +106,23 @@ export const createGrants = (deps: GrantDeps): Grants => {
     let count = 0
     do {
       const page = await store.list(index, { limit: 500, ...(cursor && { cursor }) })
-      const grants = page.rows.map(({ value }): Grant => JSON.parse(value))
-      const chosen = which === undefined ? grants : grants.filter(which)
-      const deletes = chosen.flatMap(({ id }) => removal(id))
+      const all = page.rows.flatMap(listed)
+      const chosen = which === undefined ? all : all.filter(({ grant }) => which(grant))
+      const ends = chosen.flatMap((one) => one.ends)
       // With the rows gone in the same step: a re-read that a message causes must not find them. One message tells of
       // all; of some it would end the others' cached tokens, too.
-      const told = which === undefined ? [ended] : chosen.map(({ id }) => ({ grant_id: id }))
-      if (told.length > 0) await store.batch(deletes, told.map(endMessage))
+      const told =
+        which === undefined ? [ended] : chosen.map(({ grant }) => ({ grant_id: grant.id }))
+      if (told.length > 0) await store.batch(ends, told.map(endMessage))
       count += chosen.length
       cursor = page.cursor
     } while (cursor !== undefined)
     return count
+  }
+
+  const inRow = (stored: StoredToken): Grant | undefined => {
+    const grant = grantInRow(stored)
+    return grant && stands(grant) ? grant : undefined
   }
 
   const note = (id: string, reason: string): Write => {
@@ -131,12 +147,17 @@ export const createGrants = (deps: GrantDeps): Grants => {
       ...grantRow(grant, keptUntil(grant, clock(), deps.tokenLife())),
     }),
     async find(id) {
+      if (isInTokenRow(id)) {
+        const found = await store.get(tokenKey(id))
+        return found === undefined ? undefined : inRow(JSON.parse(found))
+      }
       const row = await store.get(grantKey(id))
       const grant: Grant | undefined = row === undefined ? undefined : JSON.parse(row)
       return grant && stands(grant) ? grant : undefined
     },
+    inRow,
     ofAccount: (sub, cursor, limit) => pageOf(ofAccount(sub), cursor, limit),
-    ofClient: (client_id, cursor, limit) => pageOf(ofClient(client_id), cursor, limit),
+    ofClient: (client_id, cursor, limit) => pageOf(givenToClient(client_id), cursor, limit),
     async end(id, reason, by = {}) {
       const writes = [...removal(id), note(id, reason)]
       await store.batch(writes, [endMessage({ grant_id: id })])
@@ -147,7 +168,7 @@ export const createGrants = (deps: GrantDeps): Grants => {
       return row === undefined ? undefined : JSON.parse(row)
     },
     async endAllOfClient(client_id, reason, which) {
-      const count = await endAll(ofClient(client_id), { client_id }, which)
+      const count = await endAll(givenToClient(client_id), { client_id }, which)
       log.audit('client.grants_ended', { client_id, reason, count })
       return count
     },
@@ -159,13 +180,29 @@ export const createGrants = (deps: GrantDeps): Grants => {
   }
 }
 
+/** A grant in a list, and what ends it: a client's own is taken out of its token's row, which stays, to tell why. */
+type Listed = { readonly grant: Grant; readonly ends: readonly Write[] }
+
+const listed = ({ key, value }: Page['rows'][number]): readonly Listed[] => {
+  if (!key.startsWith(tokenKey(''))) {
+    const grant: Grant = JSON.parse(value)
+    return [{ grant, ends: removal(grant.id) }]
+  }
+  const stored: StoredToken = JSON.parse(value)
+  const grant = grantInRow(stored)
+  const { own: _, ...token } = stored
+  return grant === undefined ? [] : [{ grant, ends: [tokenWrite(token)] }]
+}
+
 /** With what is known of its use. */
 const removal = (id: string): readonly Write[] =>
-  [grantKey(id), lastUsedKey(id)].map((key) => ({ op: 'delete', key }))
+  [isInTokenRow(id) ? tokenKey(id) : grantKey(id), lastUsedKey(id)].map((key) => ({
+    op: 'delete',
+    key,
+  }))
 
 export const grantKey = (id: string): string => `grant:${id}`
 const ofAccount = (sub: string): string => `grants:account:${sub}`
-const ofClient = (client_id: string): string => `grants:client:${client_id}`
 const endKey = (id: string): string => `grant-end:${id}`
 
 /** What is written of a grant, until `until` (seconds). The text is what a swap compares. */
@@ -176,8 +213,8 @@ export const grantRow = (grant: Grant, until: number) => ({
   // A client's own grant is nobody's: no account is named so.
   indexes:
     grant.sub === `client:${grant.client_id}`
-      ? [ofClient(grant.client_id)]
-      : [ofClient(grant.client_id), ofAccount(grant.sub)],
+      ? [givenToClient(grant.client_id)]
+      : [givenToClient(grant.client_id), ofAccount(grant.sub)],
 })
 
 /** A row outlives the last token that can still be made or used under it, never the grant. Seconds. */

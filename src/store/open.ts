@@ -95,7 +95,7 @@ export const openStores = async (
   const read = createTokenReader({ store, grants, clients, accounts, clock, scopes })
   const lastUsed = createLastUsed({ store, clock, life: () => config.tokens.grant })
   const tokens = createAccessTokens({
-    ...{ store, secrets, clock, log, read },
+    ...{ store, secrets, terms, clock, log, read },
     lifetimes: () => config.tokens,
     maximum: config.limits.cachedTokens,
     lastUsed,

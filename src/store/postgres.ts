@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import type { PostgresLocation } from '../config/store-location.ts'
 import type { Log } from '../telemetry/log.ts'
 import { createStore } from './adapter.ts'
@@ -148,6 +148,7 @@ export const postgresStore = async (
   })
 
   return createStore({
+    ahead: () => ahead + ticks() - systemClock() * 1000,
     read: (keys) => onPool((end) => steps.read(keys, end)),
     list: (index, start, limit, newest) =>
       onPool((end) => steps.list({ index, start, limit, newest }, end)),

@@ -4,11 +4,12 @@ import type { Clients } from './clients.ts'
 import type { EndNote, Found } from './gone.ts'
 import type { Grants } from './grants.ts'
 import type { Store } from './store.ts'
-import { type AccessToken, type StoredToken, tokenKey } from './tokens.ts'
+import { type StoredToken, tokenKey } from './token-row.ts'
+import type { AccessToken } from './tokens.ts'
 
 type ReadDeps = {
   readonly store: Store
-  readonly grants: Pick<Grants, 'find' | 'endOf'>
+  readonly grants: Pick<Grants, 'find' | 'inRow' | 'endOf'>
   readonly clients: Pick<Clients, 'find' | 'endOf'>
   readonly accounts: Pick<Accounts, 'findBySub' | 'endOf'>
   readonly clock: Clock
@@ -21,14 +22,15 @@ export const createTokenReader =
   (deps: ReadDeps) =>
   async (id: string): Promise<Found> => {
     const row = await deps.store.get(tokenKey(id))
-    if (row === undefined) return UNKNOWN
-    const { ended, ...token }: StoredToken = JSON.parse(row)
+    if (row === undefined) return withoutRow(id, deps)
+    const stored: StoredToken = JSON.parse(row)
+    const { ended, own, ...token } = stored
     if (ended !== undefined) {
       return { refusal: 'revoked', token, ended: { what: 'token', at: ended } }
     }
     if (token.exp <= deps.clock()) return { refusal: 'expired', token }
     const [grant, client, account] = await Promise.all([
-      deps.grants.find(token.grant_id),
+      own === undefined ? deps.grants.find(token.grant_id) : deps.grants.inRow(stored),
       deps.clients.find(token.client_id),
       isOwnOf(token) ? NOBODY : deps.accounts.findBySub(token.sub),
     ])
@@ -46,7 +48,13 @@ export const createTokenReader =
     return Object.freeze({ ...token, scope: Object.freeze(scope) })
   }
 
-const UNKNOWN: Found = { refusal: 'unknown' }
+/** The end of a client's own grant takes its token's row. */
+const withoutRow = async (id: string, { grants }: ReadDeps): Promise<Found> => {
+  const end = await grants.endOf(id)
+  return end === undefined
+    ? { refusal: 'unknown' }
+    : { refusal: 'revoked', ended: { what: 'grant', ...end } }
+}
 
 const revoked = (token: AccessToken, ended: EndNote): Found => ({
   refusal: 'revoked',

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import type { RedisLocation } from '../config/store-location.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Committed, createStore, type ListedRow } from './adapter.ts'
@@ -187,6 +187,7 @@ export const redisStore = async (location: RedisLocation, deps: RedisDeps): Prom
   })
 
   return createStore({
+    ahead: () => ahead + ticks() - systemClock() * 1000,
     read: (keys) => onLink((link) => read(link, keys)),
     list: (index, start, limit, newest) =>
       onLink((link) => list(link, { index, start, limit, newest })),

@@ -53,6 +53,8 @@ export type Secrets = {
     /** Undefined for what was not minted here. */
     parse(value: string): RefreshTokenParts | undefined
   }
+  /** Ids of the keys of the list, in its order, as access tokens carry them in their first two bytes; hexadecimal. */
+  keyIds(): readonly string[]
   /** Takes on another list of secrets; what only the old ones verify is foreign from then on. */
   rotate(secrets: readonly string[]): void
 }
@@ -128,6 +130,7 @@ export const createSecrets = (secrets: readonly string[]): Secrets => {
         return body === undefined ? undefined : unpackRefresh(body)
       },
     },
+    keyIds: () => ring.keys('mint', 'access-token').map(({ kid }) => kid.toString('hex')),
     rotate: (next) => ring.replace(next),
   }
 }
@@ -138,6 +141,10 @@ export const digest = (value: string): string => hash('sha256', value, 'base64ur
 /** Compares by digests, so that neither length nor content shows in the time it takes. */
 export const equal = (a: string, b: string): boolean =>
   timingSafeEqual(hash('sha256', a, 'buffer'), hash('sha256', b, 'buffer'))
+
+/** The same of two that are digests already, of one length: what they are of is longer than what a comparison could tell. */
+export const equalDigests = (a: string, b: string): boolean =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'))
 
 /** A whole secret for the operator's use: 256 random bits, base64url. */
 export const randomSecret = (): string => randomBytes(32).toString('base64url')

@@ -21,7 +21,8 @@ export type JobWork =
   | { readonly kind: 'beat'; readonly process: string; readonly sent: number; readonly at: number }
 
 export type Outcome =
-  | { readonly id: number; readonly committed: Committed }
+  /** `told`: with messages, which are in the table of events now. */
+  | { readonly id: number; readonly committed: Committed; readonly told: boolean }
   | { readonly id: number; readonly purged: number }
   | { readonly id: number; readonly counted: number }
   | { readonly id: number; readonly failure: string }

@@ -19,8 +19,8 @@ export type WriteQueue = {
 type QueueDeps = WriterSettings & {
   /** Milliseconds after which a call rejects. */
   readonly deadline: number
-  /** Something was committed, perhaps after its caller was told otherwise. */
-  readonly committed: () => void
+  /** Messages were committed, perhaps after their caller was told otherwise. */
+  readonly told: () => void
 }
 
 /**
@@ -33,6 +33,8 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
   let worker: Worker | undefined
   let ready = false
   let lastId = 0
+  /** Jobs that the thread has and has not answered. */
+  let inFlight = 0
   const unsent: Job[] = []
 
   const start = (): Worker => {
@@ -50,6 +52,7 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
     thread.on('exit', () => {
       if (worker === thread) worker = undefined
       unsent.length = 0
+      inFlight = 0
       for (const id of waiting.keys()) answer([{ id, failure: reason }])
     })
     return thread
@@ -57,8 +60,10 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
 
   const hear = (outcomes: readonly Outcome[]): void => {
     ready = true
-    if (outcomes.some((outcome) => 'committed' in outcome)) deps.committed()
+    if (outcomes.some((outcome) => 'committed' in outcome && outcome.told)) deps.told()
+    inFlight -= outcomes.length
     answer(outcomes)
+    flush()
   }
 
   const answer = (outcomes: readonly Outcome[]): void => {
@@ -69,13 +74,20 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
     }
   }
 
-  // What is asked in one turn of the loop goes in one message: waking a thread costs more than what it writes.
+  // What is asked while the thread works goes in one message, and into one transaction: waking it costs more than what it
+  // writes, and so does another fsync. It goes once it is as much as the thread has, so that neither ever waits for the other.
   const send = (job: Job): void => {
-    if (unsent.push(job) === 1) setImmediate(flush)
+    if (unsent.push(job) === 1 || unsent.length === inFlight) setImmediate(flush)
+  }
+
+  // As text: half of what a copy of the objects costs.
+  const post = (thread: Worker): void => {
+    inFlight += unsent.length
+    thread.postMessage(JSON.stringify(unsent.splice(0)))
   }
 
   const flush = (): void => {
-    if (unsent.length > 0) worker?.postMessage(unsent.splice(0))
+    if (worker !== undefined && unsent.length > 0 && unsent.length >= inFlight) post(worker)
   }
 
   const submit = (work: JobWork): Promise<Outcome> => {
@@ -122,7 +134,7 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
       if (thread === undefined) return
       const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
       const timer = setTimeout(() => void thread.terminate(), deps.deadline)
-      flush()
+      post(thread)
       thread.postMessage('close')
       await ended
       clearTimeout(timer)

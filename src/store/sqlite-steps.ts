@@ -13,7 +13,9 @@ type Row = { readonly id: number; readonly value: string; readonly expires: numb
 /** Does jobs inside the transaction that is open. A job whose swap lost writes nothing. */
 export const createSteps = (database: DatabaseSync): ((work: JobWork) => Result) => {
   const find = database.prepare('SELECT id, value, expires FROM rows WHERE key = ?')
-  const insert = database.prepare('INSERT INTO rows (key, value, expires) VALUES (?, ?, ?)')
+  const insert = database.prepare(
+    'INSERT INTO rows (key, value, expires) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING',
+  )
   const update = database.prepare('UPDATE rows SET value = ?, expires = ? WHERE id = ?')
   const namesOf = database.prepare('SELECT name FROM listed WHERE id = ?')
   const unlist = database.prepare('DELETE FROM listed WHERE id = ?')
@@ -45,12 +47,14 @@ export const createSteps = (database: DatabaseSync): ((work: JobWork) => Result)
     const value = write.op === 'set' ? write.value : write.next
     const names = write.indexes ?? []
     if (row === undefined) {
-      const { lastInsertRowid } = insert.run(write.key, value, write.expires)
-      for (const name of names) list.run(name, lastInsertRowid)
-      return
+      const { changes, lastInsertRowid } = insert.run(write.key, value, write.expires)
+      // Most rows are new: the others are looked for only now.
+      if (changes === 0) apply(write, lookUp(write.key))
+      else for (const name of names) list.run(name, lastInsertRowid)
+    } else {
+      update.run(value, write.expires, row.id)
+      relist(row.id, names)
     }
-    update.run(value, write.expires, row.id)
-    relist(row.id, names)
   }
 
   // Mostly they are the same, as of a grant that takes another step.
@@ -63,7 +67,7 @@ export const createSteps = (database: DatabaseSync): ((work: JobWork) => Result)
   }
 
   const commit = (work: Extract<JobWork, { kind: 'commit' }>): Result => {
-    const rows = work.writes.map(({ key }) => lookUp(key))
+    const rows = work.writes.map(({ op, key }) => (op === 'set' ? undefined : lookUp(key)))
     const values = rows.map((row) =>
       row !== undefined && row.expires > work.now ? row.value : undefined,
     )
@@ -77,7 +81,10 @@ export const createSteps = (database: DatabaseSync): ((work: JobWork) => Result)
       })
       for (const message of work.publish) publish.run(message, work.at)
     }
-    return { committed: { won: !lost, stood: values.map((value) => value !== undefined) } }
+    return {
+      committed: { won: !lost, stood: values.map((value) => value !== undefined) },
+      told: !lost && work.publish.length > 0,
+    }
   }
 
   return (work) => {

@@ -11,6 +11,8 @@ const GROUP = 256
 const BUSY = 5
 // Milliseconds that one attempt may sleep inside SQLite on a foreign lock, and the pause before the next.
 const PATIENCE = 20
+// KiB: keys are random, and each page of their index is read and written again and again.
+const CACHE = 16_384
 const PAUSE = 2
 
 const serve = (port: MessagePort, settings: WriterSettings): void => {
@@ -91,7 +93,8 @@ const serve = (port: MessagePort, settings: WriterSettings): void => {
 
   // Says that it is there.
   port.postMessage([])
-  port.on('message', (message: readonly Job[] | 'close') => {
+  /** Jobs as JSON, or `close`. */
+  port.on('message', (message: string) => {
     if (message === 'close') {
       while (queue.length > 0 && !isBlocked(work, queue));
       queue.length = 0
@@ -99,7 +102,8 @@ const serve = (port: MessagePort, settings: WriterSettings): void => {
       port.close()
       return
     }
-    queue.push(...message)
+    const jobs: readonly Job[] = JSON.parse(message)
+    queue.push(...jobs)
     later(0)
   })
 }
@@ -113,7 +117,7 @@ const isBlocked = (work: () => void, queue: readonly Job[]): boolean => {
 
 const open = ({ file, maximumPages }: WriterSettings): DatabaseSync => {
   const database = new DatabaseSync(file, { timeout: PATIENCE })
-  database.exec('PRAGMA synchronous = FULL')
+  database.exec(`PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE}`)
   if (maximumPages !== undefined) database.exec(`PRAGMA max_page_count = ${maximumPages}`)
   return database
 }

@@ -30,7 +30,7 @@ export const sqliteStore = (file: string, deps: SqliteDeps): Store => {
   const reader = createReader(database, deadline)
   const channel = createChannel(database, process, listeners.tell)
   const { maximumPages } = deps
-  const queue = createWriteQueue({ file, maximumPages, deadline, committed: () => poll() })
+  const queue = createWriteQueue({ file, maximumPages, deadline, told: () => poll() })
   const isInPlace = sameFile(file)
   let closed = false
   let inPlace = true

@@ -75,6 +75,8 @@ export interface Store extends KeyvStorageAdapter {
   purge(limit: number): Promise<number>
   /** About how many rows there are, those among them that expired and were not purged yet. */
   rows(): Promise<number>
+  /** Seconds that the store's clock is ahead of this process's, when it was last asked; 0 where they are one. */
+  ahead(): number
   close(): Promise<void>
 }
 

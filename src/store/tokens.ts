@@ -3,14 +3,17 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { endMessage, readEnd } from './ended.ts'
-import { afterlife, type EndNote, type Found, type Gone, isGone } from './gone.ts'
+import { type EndNote, type Found, type Gone, isGone } from './gone.ts'
 import { createHandles, type Handle, namesOf } from './handles.ts'
 import type { LastUsed, NotedUse } from './last-used.ts'
 import { createListeners } from './listeners.ts'
+import { createMint, type Mint } from './mint.ts'
 import { digest, type Secrets } from './secrets.ts'
 import { createSharedLists } from './shared-lists.ts'
 import { MISSED, type Store, StoreUnavailable, type Write } from './store.ts'
+import type { Terms } from './terms.ts'
 import { createTokenReads } from './token-reads.ts'
+import { type StoredToken, tokenKey, tokenWrite } from './token-row.ts'
 
 export type AccessToken = {
   /** Names the token without being it: the digest of its value. */
@@ -27,9 +30,6 @@ export type AccessToken = {
   readonly use?: NotedUse | undefined
 }
 
-/** As it is written. A token that was revoked by itself says when, and stays for a while, so that it can be told why. */
-export type StoredToken = AccessToken & { readonly ended?: number }
-
 /** `malformed`: no token of our shape; `foreign`: of our shape, not minted here. */
 export type Refusal = 'malformed' | 'foreign' | 'unknown' | 'expired' | 'revoked'
 
@@ -42,9 +42,7 @@ export type Ended = {
   readonly token?: string
 }
 
-export type AccessTokens = {
-  /** A new access token; `write` goes into the caller's batch. */
-  mint(token: Omit<AccessToken, 'id'>): { value: string; token: AccessToken; write: Write }
+export type AccessTokens = Mint & {
   /**
    * What a bearer's value stands for. A cache hit answers synchronously, with the same object each time.
    * Rejects with StoreUnavailable when nobody can tell.
@@ -74,6 +72,7 @@ type TokenDeps = {
   readonly secrets: Pick<Secrets, 'mint' | 'minted' | 'shaped'>
   /** Reads a token and everything that it hangs on, from the store. */
   readonly read: (id: string) => Promise<Found>
+  readonly terms: Pick<Terms, 'of'>
   readonly clock: Clock
   readonly log: Log
   /** `cache` and `graceWithoutStore`, in seconds, as they are now. */
@@ -233,12 +232,7 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
     end,
     forget,
     close,
-    mint(parts) {
-      const value = secrets.mint('access-token')
-      const id = hash('sha256', value, 'base64url')
-      const token: AccessToken = Object.freeze({ id, ...parts })
-      return { value, token, write: tokenWrite(token) }
-    },
+    ...createMint(deps),
     why(value) {
       const id = digest(value)
       const entry = cache.peek(id)
@@ -256,7 +250,7 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
       const write: Write =
         known === undefined
           ? { op: 'delete', key: tokenKey(id) }
-          : tokenWrite({ ...known, ended: clock() })
+          : tokenWrite({ ...withoutUse(known), ended: clock() })
       await store.batch([write], [endMessage({ token: id })])
     },
     onEnded: listeners.add,
@@ -264,14 +258,7 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
   }
 }
 
-export const tokenKey = (id: string): string => `access-token:${id}`
-
-const tokenWrite = (token: StoredToken): Write => ({
-  op: 'set',
-  key: tokenKey(token.id),
-  value: JSON.stringify({ ...token, use: undefined }),
-  expires: (token.exp + afterlife(token.exp - token.iat)) * 1000,
-})
+const withoutUse = ({ use: _, ...token }: AccessToken): StoredToken => token
 
 const goneOf = (entry: Entry): Gone => ({
   refusal: isLive(entry) ? 'expired' : 'revoked',

@@ -93,7 +93,8 @@ const NOTHING = { lines: 0, size: 0 }
 
 // Characters, as good as bytes here.
 const MOST = 4_194_304
-const BATCH = 8_192
+// What a pipe holds: each write wakes a thread, which costs more than its lines.
+const BATCH = 65_536
 // Milliseconds: how long a line waits for others, and the pause before a full pipe is tried again.
 const SOON_MS = 200
 const FULL_MS = 20

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { atEndOfTurn } from '../turn.ts'
+import { atEndOfTurn } from '../../turn.ts'
 import type { AnswerHead } from './answer-head.ts'
 import { createAnswerReader } from './answer-reader.ts'
 import { BrokenOff } from './broken-off.ts'

@@ -4,7 +4,7 @@ import { lifetimesOf } from '../lifetimes.ts'
 import { requestedResource } from '../resource.ts'
 import { requestedScope } from '../scope.ts'
 import { storedValues } from '../stored-values.ts'
-import { type GrantType, mintUnder } from './grant.ts'
+import type { GrantType } from './grant.ts'
 
 /**
  * A token for the client itself (RFC 6749 §4.4): only for one that keeps a secret, and without a refresh token, since it
@@ -15,20 +15,12 @@ export const grantToClient: GrantType = async ({ client, parameters, caller }, r
   if (isPublic(client)) throw unauthorizedClient('a public client has no credentials of its own')
   const scope = requestedScope(parameters.get('scope'), client, config)
   const resource = requestedResource(parameters.all('resource'), client, config)
-  const created = clock()
   const { client_id } = client
-  const grant = stores.grants.begin({
-    client_id,
-    sub: `client:${client_id}`,
-    scope,
-    resource,
-    ...storedValues(client),
-    auth_time: created,
-    created,
-    expires: created + lifetimesOf(client, config).accessToken + 1,
-  })
-  const minted = mintUnder(grant, client, { scope, resource }, room)
-  await stores.store.batch([stores.grants.write({ ...grant, redeemed: true }), minted.write])
+  const iat = Math.floor(clock())
+  const exp = iat + lifetimesOf(client, config).accessToken
+  const parts = { client_id, scope, aud: resource, iat, exp }
+  const minted = stores.tokens.mintOwn(parts, storedValues(client))
+  await stores.store.batch([minted.write])
   const { sub, grant_id } = minted.token
   log.audit('token.issued', {
     grant_type: 'client_credentials',

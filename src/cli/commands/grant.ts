@@ -1,0 +1,38 @@
+import type { Declare } from '../declaration.ts'
+import type { GrantListOptions } from '../grant.ts'
+import { wholeNumber, withData, withPages } from './options.ts'
+
+/** `portcullis grant …` */
+export const declareGrant: Declare = (program, run) => {
+  const load = () => import('../grant.ts')
+  const grant = program
+    .command('grant')
+    .description('who has access to what: list grants, and end them')
+    .addHelpText('after', EXAMPLES)
+  withPages(grant.command('list'))
+    .description('live ones of a client, of a person, or of both; oldest first')
+    .option('--client <client_id>', 'those of a client')
+    .option('--account <account>', 'those of a person, by sub or username')
+    .option('--unused <days>', 'those whose tokens were not used for so long', wholeNumber)
+    .action((options: GrantListOptions) =>
+      run(async (terminal) => (await load()).listGrants(options, terminal)),
+    )
+  withData(grant.command('show'))
+    .description('one of them')
+    .argument('<id>')
+    .action((id: string, options) =>
+      run(async (terminal) => (await load()).showGrant(id, options, terminal)),
+    )
+  withData(grant.command('end'))
+    .description('end one: its tokens are refused everywhere at once')
+    .argument('<id>')
+    .action((id: string, options) =>
+      run(async (terminal) => (await load()).endGrant(id, options, terminal)),
+    )
+}
+
+const EXAMPLES = `
+Examples:
+  $ portcullis grant list --account ada
+  $ portcullis grant list --client shop --unused 90 --all --json
+  $ portcullis grant end WVWVNn5_ZXI-nCHBpCdO7A`

@@ -5,7 +5,7 @@ import type { Metrics } from './telemetry/metrics.ts'
 /** Exports what others count: the token cache, the push channel, the log. */
 export const exportGauges = (
   metrics: Metrics,
-  { tokens, store, rows }: Stores,
+  { tokens, store, rows, audit }: Stores,
   log: Log & { dropped?(): number },
 ): void => {
   metrics.gauge('portcullis_store_rows', 'Rows of the store, about, each half minute', rows)
@@ -36,5 +36,10 @@ export const exportGauges = (
     'portcullis_log_lines_dropped_total',
     'Log lines lost for want of a reader',
     () => log.dropped?.() ?? 0,
+  )
+  metrics.counter(
+    'portcullis_audit_events_dropped_total',
+    'Audit events that are in the log alone',
+    audit.dropped,
   )
 }

@@ -137,7 +137,7 @@ describe('the admin API takes what it knows', () => {
       { body: '{"method":"GET","url":"/","headers":[["a","b\\r\\nc: d"]]}' },
       400,
     ],
-    ['a token with a space', { body: '{"method":"GET","url":"/","token":"a b"}' }, 400],
+    ['a token with a line break', { body: '{"method":"GET","url":"/","token":"a\\nb"}' }, 400],
     ['over 64 KiB', { body: ' '.repeat(65_537) }, 413],
   ])('%s: an error as JSON', async (_, request, status) => {
     const answer = await post(good(), request)

@@ -2,7 +2,7 @@ import { judgeAccount } from '../config/judge-account.ts'
 import { AccountRefused } from '../store/account-registry.ts'
 import type { KnownAccount } from '../store/account-row.ts'
 import { type Answer, json, NOTHING, problem } from './answer.ts'
-import { changesBetween } from './changes.ts'
+import { added, changesBetween, disabling, enabling, removed } from './changes.ts'
 import { versionIn } from './if-match.ts'
 import { by, type Principal } from './principal.ts'
 import { refusedFindings } from './refused-findings.ts'
@@ -27,12 +27,14 @@ export const createAccount = async (
 ): Promise<Answer> => {
   const weak = passwordProblem(body.password)
   if (weak !== undefined) return weak
-  const password = await room.stores.passwords.hash(body.password, principal.remote)
-  const judged = judgeAccount({ ...body, password }, room.config())
+  if (body.disabled !== undefined) return DISABLED_ELSEWHERE
+  const judged = judgeAccount({ ...body, password: ANY_HASH }, room.config())
   if ('findings' in judged) return refusedFindings('account', judged.findings)
-  const { disabled: _, ...account } = judged.account
+  const password = await room.stores.passwords.hash(body.password, principal.remote)
+  const { password: _, disabled: _disabled, ...settings } = judged.account
   return refusing(async () => {
-    const known = await room.stores.accounts.create(account, by(principal))
+    const who = { ...by(principal), ...added(settings) }
+    const known = await room.stores.accounts.create({ ...settings, password }, who)
     return json(201, shownAccount(known, undefined), {
       ETag: etagOfAccount(known),
       Location: `/api/v1/accounts/${encodeURIComponent(known.sub)}`,
@@ -43,7 +45,7 @@ export const createAccount = async (
 /** What is null is taken away; what is left out stays. */
 export type AccountPatch = {
   readonly [name in 'username' | 'name' | 'email' | 'scope' | 'admin']?: string | null
-}
+} & { readonly grantValues?: Readonly<Record<string, unknown>> | null }
 
 export const changeAccount = async (
   call: Call<AccountPatch>,
@@ -52,7 +54,8 @@ export const changeAccount = async (
   const sub = call.params.sub ?? ''
   const before = await room.stores.accounts.read(sub)
   if (before === undefined) return UNKNOWN
-  const { source: _, created: _created, version, disabled: _disabled, ...settings } = before
+  if (before.source === 'file') return OF_THE_FILE
+  const { settings } = settingsOf(before)
   const given = Object.entries(call.body).map(
     ([name, value]) => [name, value ?? undefined] as const,
   )
@@ -68,14 +71,23 @@ export const changeAccount = async (
     ]),
   )
   return refusing(async () => {
-    const known = await room.stores.accounts.change(
-      sub,
-      versionIn(call.ifMatch) ?? version,
-      changes,
-      { ...by(call.principal), ...changesBetween(settings, { ...settings, ...changes }) },
-    )
+    const known = await room.stores.accounts.change(sub, versionIn(call.ifMatch), changes, {
+      ...by(call.principal),
+      ...changesBetween(settings, { ...settings, ...changes }),
+    })
     return answerWithAccount(known, room)
   })
+}
+
+const settingsOf = (known: KnownAccount) => {
+  const {
+    source: _,
+    created: _created,
+    version: _version,
+    disabled: _disabled,
+    ...settings
+  } = known
+  return { settings }
 }
 
 const judgedValue = (account: object, name: string): unknown =>
@@ -88,10 +100,9 @@ export const removeAccount = async (
   const sub = params.sub ?? ''
   const known = await stores.accounts.read(sub)
   if (known === undefined) return UNKNOWN
-  const version = versionIn(ifMatch)
-  if (version !== undefined && known.source !== 'file' && version !== known.version) return CONFLICT
+  const who = { ...by(principal), ...removed(settingsOf(known).settings) }
   return refusing(async () => {
-    await stores.accounts.remove(sub, by(principal))
+    await stores.accounts.remove(sub, who, versionIn(ifMatch))
     return NOTHING
   })
 }
@@ -114,7 +125,10 @@ export const disableAccount = async (
   room: AccountRoom,
 ): Promise<Answer> => {
   const sub = params.sub ?? ''
-  await room.stores.accounts.disable(sub, body.reason, by(principal))
+  await room.stores.accounts.disable(sub, body.reason, {
+    ...by(principal),
+    ...disabling(body.reason),
+  })
   return answerWithAccount(await room.stores.accounts.read(sub), room)
 }
 
@@ -125,7 +139,10 @@ export const enableAccount = async (
   const sub = params.sub ?? ''
   const known = await room.stores.accounts.read(sub)
   if (known?.disabled?.at === 0) return DISABLED_IN_FILE
-  await room.stores.accounts.enable(sub, by(principal))
+  await room.stores.accounts.enable(sub, {
+    ...by(principal),
+    ...enabling(known?.disabled?.reason),
+  })
   return answerWithAccount(await room.stores.accounts.read(sub), room)
 }
 
@@ -167,6 +184,7 @@ const OF_THE_FILE = problem(
 const DISABLED_IN_FILE = problem(409, 'of_the_file', 'The configuration file disables it')
 const TAKEN = problem(409, 'taken', 'Another account has this username or sub')
 const RESERVED = problem(400, 'invalid_request', 'A sub must not begin with client:')
+const DISABLED_ELSEWHERE = problem(400, 'invalid_request', 'An account is disabled by …/disable')
 const PASSWORD_LENGTH = problem(
   400,
   'invalid_request',

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import type { KnownAccount } from '../store/account-row.ts'
 import {
   type AccountRoom,
   answerWithAccount,
@@ -10,8 +11,9 @@ import {
   setAccountPassword,
 } from './account-changes.ts'
 import { json } from './answer.ts'
-import { asPage, pageOf, paging } from './list-query.ts'
+import { pageOf, registryPaging } from './list-query.ts'
 import { type Operation, operation } from './operation.ts'
+import { registryPage } from './registry-page.ts'
 import { accountShape, shownAccount } from './shown-account.ts'
 
 /** People: those of the file to be read, those of run time to be changed. */
@@ -22,8 +24,8 @@ export const accountOperations = (room: AccountRoom): readonly Operation[] => [
     method: 'GET',
     path: ACCOUNTS,
     role: 'viewer',
-    summary: 'Accounts: those of the file first, then the others, oldest first',
-    query: { ...paging, search: z.exactOptional(z.string().check(z.maxLength(200))) },
+    summary: 'Accounts: those of the file by sub, then the others, oldest first',
+    query: { ...registryPaging, search: z.exactOptional(z.string().check(z.maxLength(200))) },
     answers: { 200: { description: 'A page of accounts', schema: pageOf(accountShape) } },
     run: async ({ query }) => json(200, await listAccounts(query, room)),
   }),
@@ -62,6 +64,7 @@ export const accountOperations = (room: AccountRoom): readonly Operation[] => [
       name: z.exactOptional(z.nullable(z.string())),
       email: z.exactOptional(z.nullable(z.string())),
       scope: z.exactOptional(z.nullable(z.string())),
+      grantValues: z.exactOptional(z.nullable(z.record(z.string(), z.unknown()))),
       admin: z.exactOptional(z.nullable(z.enum(['viewer', 'operator', 'owner']))),
     }),
     answers: { 200: { description: 'The account as it is now', schema: accountShape } },
@@ -115,37 +118,31 @@ export const accountOperations = (room: AccountRoom): readonly Operation[] => [
 const ACCOUNTS = '/api/v1/accounts'
 const ACCOUNT = '/api/v1/accounts/{sub}'
 
-/** So many are looked through in one call. */
-const LOOKED_THROUGH = 2000
+type ListQuery = { readonly limit: number; readonly cursor?: string; readonly search?: string }
 
-export const listAccounts = async (
-  query: { readonly limit: number; readonly cursor?: string; readonly search?: string },
-  { stores, config }: AccountRoom,
-) => {
-  const wanted = query.search?.toLowerCase()
-  const found: Awaited<ReturnType<typeof stores.accounts.list>>['accounts'][number][] = []
-  let { cursor } = query
-  for (let seen = 0; seen < LOOKED_THROUGH; ) {
-    const page = await stores.accounts.list({
-      limit: Math.max(10, query.limit - found.length),
-      ...(cursor !== undefined && { cursor }),
-    })
-    found.push(
-      ...page.accounts.filter(
-        ({ username, name, email, sub }) =>
-          wanted === undefined ||
-          [username, name, email, sub].some((text) => text?.toLowerCase().includes(wanted)),
-      ),
-    )
-    seen += Math.max(1, page.accounts.length)
-    cursor = page.cursor
-    if (cursor === undefined || found.length >= query.limit) break
-  }
+export const listAccounts = async (query: ListQuery, { stores, config }: AccountRoom) => {
+  const { items, ...rest } = await registryPage(query, {
+    ofFile: async () =>
+      (await stores.accounts.list({ limit: 1 })).accounts.filter(({ source }) => source === 'file'),
+    nameOf: ({ sub }) => sub,
+    async stored(cursor, limit) {
+      const { accounts, cursor: next } = await stores.accounts.list({ cursor, limit })
+      return { items: accounts, cursor: next }
+    },
+    fits: fitting(query),
+  })
   const lines = config().lines.accounts
-  return asPage(
-    found.map((known) =>
+  return {
+    items: items.map((known) =>
       shownAccount(known, known.source === 'file' ? lines.get(known.username) : undefined),
     ),
-    cursor,
-  )
+    ...rest,
+  }
+}
+
+const fitting = ({ search }: ListQuery) => {
+  if (search === undefined) return undefined
+  const wanted = search.toLowerCase()
+  return ({ username, name, email, sub }: KnownAccount): boolean =>
+    [username, name, email, sub].some((text) => text?.toLowerCase().includes(wanted))
 }

@@ -27,7 +27,7 @@ type Deps = {
 export const createAdmin =
   (deps: Deps) =>
   (req: IncomingMessage, res: ServerResponse): void => {
-    const failed = () => send(req, res, json(500, { status: 'error' }))
+    const failed = () => send(req, res, FAILED)
     const path = pathOf(req)
     if (!path.startsWith('/api/') && !ENDPOINTS.has(path)) deps.console(req, res).catch(failed)
     else answer(req, path, deps).then((found) => send(req, res, found), failed)
@@ -48,6 +48,7 @@ const answer = async (
 const pathOf = (req: IncomingMessage): string => (req.url ?? '/').split('?', 1)[0] ?? '/'
 
 const NO_PATH = problem(404, 'not_found', 'see /healthz, /readyz, /metrics, /api/v1')
+const FAILED = problem(500, 'server_error', 'Something failed on our side')
 const NOT_ALLOWED = problem(405, 'method_not_allowed', 'The methods of this path are GET, HEAD', {
   headers: { Allow: 'GET, HEAD' },
 })
@@ -78,8 +79,8 @@ const ENDPOINTS = new Map([
 const send = (req: IncomingMessage, res: ServerResponse, answered: Answer): void => {
   const { status, type, body, headers } = answered
   res.writeHead(status, {
-    'Content-Type': type,
-    'Content-Length': Buffer.byteLength(body),
+    // RFC 9110 §8.6: a 204 has no length.
+    ...(status !== 204 && { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     ...headers,

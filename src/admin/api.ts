@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import * as z from 'zod/mini'
+import { PasswordsBusy } from '../store/passwords.ts'
+import { StoreUnavailable } from '../store/store.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Access } from './access.ts'
 import { type Answer, problem } from './answer.ts'
@@ -16,26 +18,35 @@ export const createApi = (deps: {
   readonly log: Log
 }): ((req: IncomingMessage, path: string) => Promise<Answer>) => {
   const find = createTable(deps.operations)
-  return async (req, path) => {
+  const judge = async (req: IncomingMessage, path: string): Promise<Answer> => {
     const principal = await deps.access(req)
     if ('status' in principal) return refused(req, path, principal, deps.log)
-    const found = find(req.method ?? '', path)
+    // RFC 9110 §9.3.2: what can be had can be asked after.
+    const found = find(req.method === 'HEAD' ? 'GET' : (req.method ?? ''), path)
     if (found === undefined) return NO_PATH
     if ('allow' in found) return methodNotAllowed(found.allow)
     if (!mayDo(principal, found.operation.role))
-      return refused(req, path, roleMissing(found.operation), deps.log)
-    try {
-      return await serve(req, found, principal)
-    } catch (error) {
+      return refused(req, path, roleMissing(found.operation), deps.log, principal)
+    return serve(req, found, principal)
+  }
+  return (req, path) =>
+    judge(req, path).catch((error: unknown) => {
+      if (error instanceof StoreUnavailable) return STORE_AWAY
+      if (error instanceof PasswordsBusy) return BUSY
       deps.log.error('admin.failed', { method: req.method, path, error })
       return FAILED
-    }
-  }
+    })
 }
 
-const refused = (req: IncomingMessage, path: string, answer: Answer, log: Log): Answer => {
-  const { method, socket } = req
-  log.warn('admin.refused', { status: answer.status, method, path, remote: socket.remoteAddress })
+const refused = (
+  { method, socket }: IncomingMessage,
+  path: string,
+  answer: Answer,
+  log: Log,
+  principal?: Principal,
+): Answer => {
+  const who = { ...(principal && { actor: principal.actor }), remote: socket.remoteAddress }
+  log.warn('admin.refused', { status: answer.status, method, path, ...who })
   return answer
 }
 
@@ -85,13 +96,23 @@ const MOST = 65_536
 
 const NO_PATH = problem(404, 'not_found', 'The API has no such path; see /api/v1/openapi.json')
 const FAILED = problem(500, 'server_error', 'Something failed on our side. It has been logged')
+const soon = { headers: { 'Retry-After': '1' } }
+const STORE_AWAY = problem(
+  503,
+  'temporarily_unavailable',
+  'The store does not answer: what was asked for may or may not have been done',
+  soon,
+)
+const BUSY = problem(503, 'temporarily_unavailable', 'Too many passwords are being hashed', soon)
 const CONDITION_MISSING = problem(
   428,
   'precondition_required',
   'Send If-Match with the ETag of what you read, so that nobody’s change is lost; or * to change whatever stands',
 )
 
-const methodNotAllowed = (allow: readonly string[]): Answer =>
-  problem(405, 'method_not_allowed', `The methods of this path are ${allow.join(', ')}`, {
-    headers: { Allow: allow.join(', ') },
+const methodNotAllowed = (methods: readonly string[]): Answer => {
+  const allow = methods.flatMap((one) => (one === 'GET' ? ['GET', 'HEAD'] : [one])).join(', ')
+  return problem(405, 'method_not_allowed', `The methods of this path are ${allow}`, {
+    headers: { Allow: allow },
   })
+}

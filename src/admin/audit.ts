@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { json } from './answer.ts'
-import { asPage, instant, pageOf, paging } from './list-query.ts'
+import { asPage, instant, name, pageOf, paging } from './list-query.ts'
 import { type Operation, operation } from './operation.ts'
 import type { Room } from './room.ts'
 
@@ -23,10 +23,10 @@ export const auditOperations = ({ stores }: Pick<Room, 'stores'>): readonly Oper
       'Audit events, newest first. A page may have fewer than there are; go on while it has a next',
     query: {
       ...paging,
-      event: z.exactOptional(z.string()),
-      client_id: z.exactOptional(z.string()),
-      sub: z.exactOptional(z.string()),
-      actor: z.exactOptional(z.string()),
+      event: z.exactOptional(name),
+      client_id: z.exactOptional(name),
+      sub: z.exactOptional(name),
+      actor: z.exactOptional(name),
       since: z.exactOptional(instant),
       until: z.exactOptional(instant),
     },

@@ -13,3 +13,17 @@ export const changesBetween = (
 }
 
 type Values = Readonly<Record<string, unknown>>
+
+/** The same of what is new, and of what is gone. */
+export const added = (after: object) => ({ before: null, after })
+export const removed = (before: object) => ({ before, after: null })
+
+/** The same of being out of action, with the reason for it. */
+export const disabling = (reason: string) => ({
+  before: { disabled: null },
+  after: { disabled: reason },
+})
+export const enabling = (reason: string | undefined) => ({
+  before: { disabled: reason ?? null },
+  after: { disabled: null },
+})

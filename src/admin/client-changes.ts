@@ -1,9 +1,10 @@
+import type { ClientSettings } from '../config/config.ts'
 import { judgeClient } from '../config/judge-client.ts'
 import type { KnownClient } from '../store/client-registry.ts'
 import type { StoredClient } from '../store/clients.ts'
 import { digest } from '../store/secrets.ts'
 import { type Answer, json, NOTHING, problem } from './answer.ts'
-import { changesBetween } from './changes.ts'
+import { added, changesBetween, disabling, enabling, removed } from './changes.ts'
 import { versionIn } from './if-match.ts'
 import { by, type Principal } from './principal.ts'
 import { refusedFindings } from './refused-findings.ts'
@@ -26,6 +27,7 @@ export const createClient = async (
   room: ClientRoom,
 ): Promise<Answer> => {
   const { stores, config, clock } = room
+  if (body.disabled !== undefined) return DISABLED_ELSEWHERE
   const client_id = body.client_id ?? stores.secrets.id()
   const secret = stores.secrets.mint('client-secret')
   const judged = judgeClient(withSecret({ ...body, client_id }, secret), config())
@@ -33,7 +35,8 @@ export const createClient = async (
   const { client_secret, disabled: _, ...settings } = judged.client
   const secrets = [client_secret ?? []].flat().map((value) => ({ digest: digest(value) }))
   const client: StoredClient = { ...settings, source: 'operator', created: clock(), secrets }
-  if (!(await stores.clients.create(client, by(principal)))) return TAKEN
+  const who = { ...by(principal), ...added(settings) }
+  if (!(await stores.clients.create(client, who))) return TAKEN
   const known = await stores.clients.read(client.client_id)
   if (known === undefined) return UNKNOWN
   const shown = {
@@ -59,10 +62,12 @@ export const replaceClient = async (call: Call<Body>, room: ClientRoom): Promise
   const client_id = call.params.client_id ?? ''
   const known = await stores.clients.read(client_id)
   if (known === undefined) return UNKNOWN
-  if (call.body.client_secret !== undefined) return NO_SECRET_HERE
-  const isConfidential = known.client.secret_digests.length > 0
-  const body = { client_id, ...call.body }
+  if (known.client.source === 'file') return OF_THE_FILE
+  const body: Body = { client_id, ...settable(call.body) }
+  if (body.client_secret !== undefined) return NO_SECRET_HERE
+  if (body.disabled !== undefined) return DISABLED_ELSEWHERE
   if (body.client_id !== client_id) return ANOTHER_NAME
+  const isConfidential = known.client.secret_digests.length > 0
   // The rules need to know that it has one.
   const judged = judgeClient(isConfidential ? withSecret(body, PLACEHOLDER) : body, config())
   if ('findings' in judged) return refusedFindings('client', judged.findings)
@@ -70,9 +75,11 @@ export const replaceClient = async (call: Call<Body>, room: ClientRoom): Promise
   const changed = await stores.clients.change(
     client_id,
     versionIn(call.ifMatch),
-    ({ source, created, secrets, access_digest }) => ({
+    ({ source, created, secrets, access_digest, ...former }) => ({
+      ...descriptionOf(former),
       ...settings,
-      ...{ source, created, secrets },
+      ...{ source, created },
+      secrets: hasNoSecret(settings) ? [] : secrets,
       ...(access_digest !== undefined && { access_digest }),
     }),
     { ...by(call.principal), ...changesBetween(settingsOf(known), settings) },
@@ -83,8 +90,47 @@ export const replaceClient = async (call: Call<Body>, room: ClientRoom): Promise
 
 const settingsOf = ({ client }: KnownClient): object => {
   const { source: _, created: _created, secret_digests: _digests, ...settings } = client
-  return settings
+  const description = new Map(Object.entries(descriptionOf(settings)))
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !description.has(name)))
 }
+
+/** What was read can be sent back: what is only shown is passed over, and lifetimes may be seconds. */
+const settable = (body: Body): Body => {
+  const { tokens, disabled, ...rest } = body
+  return {
+    ...Object.fromEntries(Object.entries(rest).filter(([name]) => !SHOWN.has(name))),
+    ...(typeof disabled === 'boolean' && { disabled }),
+    ...(tokens !== undefined && { tokens: inSeconds(tokens) }),
+  }
+}
+
+const inSeconds = (tokens: unknown): unknown =>
+  typeof tokens !== 'object' || tokens === null || Array.isArray(tokens)
+    ? tokens
+    : Object.fromEntries(
+        Object.entries(tokens).map(([name, value]) => [
+          name,
+          typeof value === 'number' ? `${value}s` : value,
+        ]),
+      )
+
+/** What a client that registered itself says of itself, which nobody else changes. */
+const descriptionOf = (client: object): object =>
+  Object.fromEntries(Object.entries(client).filter(([name]) => DESCRIPTION.has(name)))
+
+const DESCRIPTION: ReadonlySet<string> = new Set([
+  ...['logo_uri', 'tos_uri', 'policy_uri', 'contacts'],
+  ...['software_id', 'software_version', 'application_type'],
+])
+const SHOWN: ReadonlySet<string> = new Set([
+  ...['source', 'line', 'created', 'secrets', 'last_used'],
+  ...DESCRIPTION,
+])
+
+const hasNoSecret = ({
+  token_endpoint_auth_method: method,
+}: Pick<ClientSettings, 'token_endpoint_auth_method'>) =>
+  method === 'none' || method === 'private_key_jwt'
 
 const PLACEHOLDER = 'a secret that it has already'
 
@@ -96,10 +142,11 @@ export const deleteClient = async (
   const known = await stores.clients.read(client_id)
   if (known === undefined) return UNKNOWN
   if (known.client.source === 'file') return OF_THE_FILE
+  const who = { ...by(principal), ...removed(settingsOf(known)) }
+  const reason = 'deleted by an operator'
   const version = versionIn(ifMatch)
-  if (version !== undefined && version !== known.version) return CONFLICT
-  await stores.clients.remove(client_id, 'deleted by an operator', by(principal))
-  return NOTHING
+  const gone = await stores.clients.remove(client_id, reason, who, version)
+  return gone ? NOTHING : version === undefined ? UNKNOWN : CONFLICT
 }
 
 export const rotateSecret = async (
@@ -110,7 +157,13 @@ export const rotateSecret = async (
   const known = await stores.clients.read(client_id)
   if (known === undefined) return UNKNOWN
   if (known.client.source === 'file') return OF_THE_FILE
-  const client_secret = await stores.clients.rotateSecret(client_id, body.overlap, by(principal))
+  const secrets = known.client.secret_digests.length
+  const who = {
+    ...by(principal),
+    before: { secrets },
+    after: { secrets: body.overlap > 0 ? 2 : 1 },
+  }
+  const client_secret = await stores.clients.rotateSecret(client_id, body.overlap, who)
   return client_secret === undefined ? PUBLIC : json(200, { client_id, client_secret })
 }
 
@@ -120,7 +173,7 @@ export const disableClient = async (
 ): Promise<Answer> => {
   const { clients } = room.stores
   const client_id = params.client_id ?? ''
-  await clients.disable(client_id, body.reason, by(principal))
+  await clients.disable(client_id, body.reason, { ...by(principal), ...disabling(body.reason) })
   return answerWith(await clients.read(client_id), room)
 }
 
@@ -132,7 +185,7 @@ export const enableClient = async (
   const client_id = params.client_id ?? ''
   const known = await clients.read(client_id)
   if (known?.disabled?.at === 0) return DISABLED_IN_FILE
-  await clients.enable(client_id, by(principal))
+  await clients.enable(client_id, { ...by(principal), ...enabling(known?.disabled?.reason) })
   return answerWith(await clients.read(client_id), room)
 }
 
@@ -152,6 +205,7 @@ const OF_THE_FILE = problem(
 )
 const DISABLED_IN_FILE = problem(409, 'of_the_file', 'The configuration file disables it')
 const PUBLIC = problem(409, 'public', 'It has no secret: a public client, or one that signs')
+const DISABLED_ELSEWHERE = problem(400, 'invalid_request', 'A client is disabled by …/disable')
 const NO_SECRET_HERE = problem(400, 'invalid_request', 'Secrets are made by …/secret, not given')
 const ANOTHER_NAME = problem(400, 'invalid_request', 'A client_id does not change')
 

@@ -12,7 +12,7 @@ import {
   rotateSecret,
 } from './client-changes.ts'
 import { listClients } from './client-list.ts'
-import { pageOf, paging } from './list-query.ts'
+import { pageOf, registryPaging } from './list-query.ts'
 import { type Operation, operation } from './operation.ts'
 import { clientShape } from './shown-client.ts'
 
@@ -24,9 +24,9 @@ export const clientOperations = (room: ClientRoom): readonly Operation[] => [
     method: 'GET',
     path: CLIENTS,
     role: 'viewer',
-    summary: 'Clients: those of the file first, then the others, oldest first',
+    summary: 'Clients: those of the file by client_id, then the others, oldest first',
     query: {
-      ...paging,
+      ...registryPaging,
       source: z.exactOptional(z.enum(['file', 'operator', 'registered'])),
       /** A part of the name or the client_id, whatever the case. */
       search: z.exactOptional(z.string().check(z.maxLength(200))),

@@ -36,8 +36,8 @@ export const shownConfiguration = (config: Config, problems: readonly string[]) 
 
 /** Values as they were understood: durations in seconds, sizes in bytes. */
 const withoutSecrets = (config: Config): Readonly<Record<string, unknown>> => {
-  const { file: _, secret, registrationTokens, admin, store, clients, ...others } = config
-  const { accounts, scopes, upstreams, ...rest } = others
+  const { file: _, lines: _lines, secret, admin, store, registrationTokens, ...others } = config
+  const { clients, accounts, scopes, upstreams, ...rest } = others
   return {
     ...rest,
     secret: `${secret.length} of them`,

@@ -12,7 +12,7 @@ export const flawsOf = (issues: readonly z.core.$ZodIssue[]): readonly Flaw[] =>
     return [{ pointer: pointerTo(issue.path), detail: wordsFor(issue) }]
   })
 
-const pointerTo = (path: readonly PropertyKey[]): string =>
+export const pointerTo = (path: readonly PropertyKey[]): string =>
   path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
 const wordsFor = (issue: z.core.$ZodIssue): string => {

@@ -1,15 +1,17 @@
 import * as z from 'zod/mini'
+import { fillPage } from '../store/fill-page.ts'
 import type { Grant } from '../store/grants.ts'
 import type { LastUse } from '../store/last-used.ts'
 import { type Answer, json, NOTHING, problem } from './answer.ts'
-import { asPage, pageOf, paging } from './list-query.ts'
+import { removed } from './changes.ts'
+import { asPage, name, pageOf, paging } from './list-query.ts'
 import { type Operation, operation } from './operation.ts'
 import { by, type Principal } from './principal.ts'
 import type { Room } from './room.ts'
 
 type GrantRoom = Pick<Room, 'stores' | 'clock'>
 
-export const grantShape = z.strictObject({
+const grantShape = z.strictObject({
   id: z.string(),
   client_id: z.string(),
   sub: z.string(),
@@ -33,8 +35,8 @@ export const grantOperations = (room: GrantRoom): readonly Operation[] => [
     summary: 'Live grants of one client (client_id) or one person (sub), oldest first',
     query: {
       ...paging,
-      client_id: z.exactOptional(z.string()),
-      sub: z.exactOptional(z.string()),
+      client_id: z.exactOptional(name),
+      sub: z.exactOptional(name),
       /** Days for which no token of it was used. */
       unused: z.exactOptional(z.coerce.number().check(z.minimum(1), z.maximum(3650))),
     },
@@ -78,12 +80,13 @@ export const endGrant = async (
   const grant = await stores.grants.find(id)
   if (grant === undefined) return UNKNOWN
   await stores.consents.remove(grant.client_id, grant.sub)
-  await stores.grants.end(id, 'ended by an operator', by(principal))
+  await stores.grants.end(id, 'ended by an operator', {
+    ...{ client_id: grant.client_id, sub: grant.sub },
+    ...by(principal),
+    ...removed({ scope: grant.scope, resource: grant.resource }),
+  })
   return NOTHING
 }
-
-/** So many are looked through in one call. */
-const LOOKED_THROUGH = 2000
 
 export const listGrants = async (
   query: {
@@ -95,28 +98,40 @@ export const listGrants = async (
   },
   { stores, clock }: GrantRoom,
 ) => {
-  const { client_id, sub = '', unused, limit } = query
+  const { limit, cursor, unused } = query
   const before = unused === undefined ? undefined : clock() - unused * 86_400
-  const found: z.output<typeof grantShape>[] = []
-  let { cursor } = query
-  for (let seen = 0; seen < LOOKED_THROUGH; ) {
-    const most = Math.max(10, limit - found.length)
-    const page =
-      client_id === undefined
-        ? await stores.grants.ofAccount(sub, cursor, most)
-        : await stores.grants.ofClient(client_id, cursor, most)
-    const grants = page.grants.filter((grant) => query.sub === undefined || grant.sub === query.sub)
+  const { read, fits } = shortestList(query, stores)
+  const picky = before !== undefined || fits !== undefined
+  const page = await fillPage({ limit, cursor, picky }, async (at, most) => {
+    const { grants: all, cursor: next } = await read(at, most)
+    const grants = fits === undefined ? all : all.filter(fits)
     const uses = await stores.lastUsed.of(grants.map(({ id }) => id))
-    found.push(
-      ...grants
-        .filter((grant) => before === undefined || isIdle(grant, uses.get(grant.id), before))
-        .map((grant) => shownGrant(grant, uses.get(grant.id))),
-    )
-    seen += most
-    cursor = page.cursor
-    if (cursor === undefined || found.length >= limit) break
+    const items = grants
+      .filter((grant) => before === undefined || isIdle(grant, uses.get(grant.id), before))
+      .map((grant) => shownGrant(grant, uses.get(grant.id)))
+    return { items, cursor: next }
+  })
+  return asPage(page.items, page.cursor)
+}
+
+/** People have few grants; a client may have a million. What clients hold for themselves is in no list of a person. */
+const shortestList = (
+  { client_id, sub }: { readonly client_id?: string; readonly sub?: string },
+  { grants }: GrantRoom['stores'],
+) => {
+  const itself = sub?.startsWith('client:') ? sub.slice('client:'.length) : undefined
+  const client = client_id ?? itself
+  const isOfPerson = sub !== undefined && itself === undefined
+  return {
+    read: (cursor: string | undefined, most: number) =>
+      isOfPerson
+        ? grants.ofAccount(sub, cursor, most)
+        : grants.ofClient(client ?? '', cursor, most),
+    ...(sub !== undefined &&
+      client !== undefined && {
+        fits: (grant: Grant) => grant.sub === sub && grant.client_id === client,
+      }),
   }
-  return asPage(found, cursor)
 }
 
 /** Whether none of its tokens was used since `before`, seconds since the epoch; until the first use its beginning counts. */

@@ -1,10 +1,20 @@
 import * as z from 'zod/mini'
 
-/** What every list takes. */
-export const paging = {
+const pagingBy = (cursor: RegExp) => ({
   limit: z._default(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(500)), 50),
-  cursor: z.exactOptional(z.string().check(z.maxLength(512))),
-}
+  cursor: z.exactOptional(z.string().check(z.regex(cursor, 'is no cursor of this list'))),
+})
+
+/** What every list takes. */
+export const paging = pagingBy(/^\d{1,15}$/)
+
+/** What a list takes that begins with what the file declares (registry-page.ts). */
+export const registryPaging = pagingBy(/^(?:\d{1,15}|f[\w-]{0,1500})$/)
+
+/** What something may be called: no name that a store could not take, or none ever has. */
+export const name = z
+  .string()
+  .check(z.minLength(1), z.maxLength(255), z.regex(/^[^\p{Cc}\p{Cs}]*$/u, 'is no name'))
 
 /** A page of a list: hand `next` back as `cursor`; without it there is no more. */
 export const pageOf = <T extends z.ZodMiniType>(item: T) =>

@@ -4,7 +4,7 @@ import { json } from './answer.ts'
 import { type Operation, type OperationAnswer, operation } from './operation.ts'
 
 /** OpenAPI 3.1 of the operations, generated from the schemas that judge what comes in. */
-export const openApi = (operations: readonly Operation[]): object => ({
+const openApi = (operations: readonly Operation[]): object => ({
   openapi: '3.1.0',
   info: {
     title: 'Portcullis admin API',

@@ -1,7 +1,7 @@
-/** What somebody may do. viewer: see; operator: also end, disable and enable; owner: everything. */
+/** What somebody may do. viewer: see; operator: also make and change clients, disable, enable and end; owner: everything. */
 export type Role = 'viewer' | 'operator' | 'owner'
 
-export const ROLES: readonly Role[] = ['viewer', 'operator', 'owner']
+const ROLES: readonly Role[] = ['viewer', 'operator', 'owner']
 
 /** Who asks. */
 export type Principal = {

@@ -12,7 +12,8 @@ export const readJson = async (req: IncomingMessage, most: number): Promise<Read
   if (bytes === undefined) return { refused: tooLarge(most) }
   if (!Buffer.isBuffer(bytes)) return { refused: bytes }
   try {
-    return { body: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) }
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return depthOf(text) > DEEPEST ? { refused: TOO_DEEP } : { body: JSON.parse(text) }
   } catch {
     return { refused: MALFORMED }
   }
@@ -35,10 +36,22 @@ const readBytes = async (req: IncomingMessage, most: number): Promise<Buffer | u
   }
 }
 
+/** How deep brackets are nested; what goes over it by calling itself would run out of stack. */
+const depthOf = (text: string): number => {
+  let [depth, deepest] = [0, 0]
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === '[' || token === '{') deepest = Math.max(deepest, ++depth)
+    else if (token === ']' || token === '}') depth -= 1
+  }
+  return deepest
+}
+
 const PATIENCE = 10_000
+const DEEPEST = 32
 
 const NOT_JSON = problem(415, 'unsupported_media_type', 'Content-Type has to be application/json')
 const MALFORMED = problem(400, 'invalid_request', 'The body is not JSON')
+const TOO_DEEP = problem(400, 'invalid_request', `The body is nested deeper than ${DEEPEST}`)
 const NOT_COME = problem(408, 'request_timeout', 'The body did not come')
 
 const tooLarge = (most: number): Answer =>

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { json, NOTHING, problem } from './answer.ts'
+import { added } from './changes.ts'
 import { asPage, pageOf, paging } from './list-query.ts'
 import { type Operation, operation } from './operation.ts'
 import { by } from './principal.ts'
@@ -49,7 +50,10 @@ export const registrationTokenOperations = (room: Pick<Room, 'stores'>): readonl
       },
     },
     async run({ body, principal }) {
-      const minted = await room.stores.registrationTokens.mint(body, by(principal))
+      const minted = await room.stores.registrationTokens.mint(body, {
+        ...by(principal),
+        ...added(body),
+      })
       return json(201, { ...minted.token, initial_access_token: minted.value })
     },
   }),

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { json, NOTHING } from './answer.ts'
+import { name } from './list-query.ts'
 import { type Operation, operation } from './operation.ts'
 import { by, type Principal } from './principal.ts'
 import type { Room } from './room.ts'
@@ -14,7 +15,7 @@ const session = z.strictObject({
   agent: z.exactOptional(z.string()),
 })
 
-const ofSub = { sub: z.string() }
+const ofSub = { sub: name }
 
 /** Where people are signed in. */
 export const sessionOperations = (room: Pick<Room, 'stores' | 'log'>): readonly Operation[] => [

@@ -48,11 +48,14 @@ const match = (
       continue
     }
     const value = decoded(given)
-    if (value === undefined || value === '') return undefined
+    if (value === undefined || !NAME.test(value)) return undefined
     params.push([name, value])
   }
   return Object.fromEntries(params)
 }
+
+// Nothing is called otherwise, and a store may not take it.
+const NAME = /^[^\p{Cc}\p{Cs}]{1,255}$/u
 
 const decoded = (segment: string): string | undefined => {
   try {

@@ -32,7 +32,7 @@ export const account = object('A person.', {
   grantValues: optional(grantValues('by this person')),
   admin: optional(
     choice(
-      'May sign in to the console. viewer: see; operator: also end grants and tokens; owner: everything. Omitted: not at all.',
+      'May sign in to the console. viewer: see; operator: also make and change clients, disable, and end grants and sessions; owner: everything. Omitted: not at all.',
       ['viewer', 'operator', 'owner'],
     ),
   ),

@@ -51,7 +51,7 @@ const parseJson = (given: string): unknown => {
 
 /** Text that people read: no control characters, nothing that turns the direction of writing. */
 export const displayed = (given: string): string => {
-  if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(given))
+  if (/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(given))
     throw new Wrong('must not have invisible characters')
   if (given.length > 200) throw new Wrong('must not be longer than 200 characters')
   return given
@@ -65,7 +65,10 @@ export const scopeOf = (description: string) =>
   )
 
 export const client = object('An application that asks for tokens.', {
-  client_id: text('Its public name, which it sends in requests.', {}, visible),
+  client_id: text('Its public name, which it sends in requests.', {}, (given) => {
+    if (given.length > 255) throw new Wrong('must not be longer than 255 characters')
+    return visible(given)
+  }),
   client_name: optional(
     text('What people see it called on the consent page. Omitted: its client_id.', {}, displayed),
   ),

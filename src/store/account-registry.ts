@@ -20,10 +20,10 @@ export type AccountRegistry = {
   }): Promise<{ readonly accounts: readonly KnownAccount[]; readonly cursor: string | undefined }>
   /** `password`: an argon2id PHC string. Throws AccountRefused: `taken`, `reserved`. */
   create(account: NewAccount, by?: LogFields): Promise<KnownAccount>
-  /** Compare and set: `version` is what the change was made of. Throws AccountRefused: `unknown`, `of the file`, `conflict`, `taken`. */
+  /** Compare and set: `version` is what the change was made of; undefined: whatever stands. Throws AccountRefused: `unknown`, `of the file`, `conflict`, `taken`. */
   change(
     sub: string,
-    version: string,
+    version: string | undefined,
     changes: AccountChanges,
     by?: LogFields,
   ): Promise<KnownAccount>
@@ -38,8 +38,8 @@ export type AccountRegistry = {
   /** Lets it in again; what it had given stays over. False: it was not disabled here. */
   enable(sub: string, by?: LogFields): Promise<boolean>
   isDisabled(sub: string): Promise<boolean>
-  /** Deletes it, and everything that it gave. Throws AccountRefused: `unknown`, `of the file`. */
-  remove(sub: string, by?: LogFields): Promise<void>
+  /** Deletes it, and everything that it gave. `version`: as in `change`. Throws AccountRefused: `unknown`, `of the file`, `conflict`. */
+  remove(sub: string, by?: LogFields, version?: string): Promise<void>
 }
 
 /** Without a `sub` it is given one that nobody had before. */
@@ -52,6 +52,7 @@ type AccountChanges = {
   readonly email?: string | undefined
   readonly scope?: string | undefined
   readonly admin?: AccountSettings['admin'] | undefined
+  readonly grantValues?: AccountSettings['grantValues'] | undefined
 }
 
 /** An account cannot be made what was asked for. */
@@ -114,8 +115,8 @@ export const createAccountRegistry = (deps: RegistryDeps): AccountRegistry => {
   }
 
   /** What ends everything that was given so far, as a part of a step. */
-  const renewal = async (sub: string, until: number) => {
-    const { write, messages, done } = await standings.renewal({ sub }, until)
+  const renewal = async (sub: string, until: number, anew?: 'anew') => {
+    const { write, messages, done } = await standings.renewal({ sub }, until, anew)
     return { writes: [write], messages, done }
   }
 
@@ -123,6 +124,19 @@ export const createAccountRegistry = (deps: RegistryDeps): AccountRegistry => {
     const account = await known(sub, text)
     if (account === undefined) throw unknown()
     return account
+  }
+
+  const requireVersion = async (
+    sub: string,
+    text: string | undefined,
+    version: string | undefined,
+  ): Promise<void> => {
+    if (
+      version !== undefined &&
+      text !== undefined &&
+      (await known(sub, text))?.version !== version
+    )
+      throw new AccountRefused('conflict', 'it has been changed in the meantime')
   }
 
   const read = async (sub: string) => known(sub, await store.get(accountKey(sub)))
@@ -159,9 +173,7 @@ export const createAccountRegistry = (deps: RegistryDeps): AccountRegistry => {
     async change(sub, version, changes, by = {}) {
       const text = await rewrite(sub, async (found) => {
         const { settings, ...row } = stored(sub, found)
-        const before = await known(sub, found)
-        if (before?.version !== version)
-          throw new AccountRefused('conflict', 'it has been changed in the meantime')
+        await requireVersion(sub, found, version)
         const next = changed(settings, changes)
         const renamed = next.username !== settings.username
         if (renamed) await requireFree(next.username)
@@ -200,10 +212,11 @@ export const createAccountRegistry = (deps: RegistryDeps): AccountRegistry => {
       return true
     },
     isDisabled: async (sub) => (await read(sub))?.disabled !== undefined,
-    async remove(sub, by = {}) {
+    async remove(sub, by = {}, version) {
       await rewrite(sub, async (text) => {
+        await requireVersion(sub, text, version)
         const name = dropName(stored(sub, text).settings)
-        const over = await renewal(sub, (clock() + deps.grantLife()) * 1000)
+        const over = await renewal(sub, (clock() + deps.grantLife()) * 1000, 'anew')
         return { ...over, row: undefined, writes: [name, ...over.writes] }
       })
       log.audit('account.removed', { sub, ...by })

@@ -1,10 +1,11 @@
 import type { Clock } from '../clock.ts'
 import type { Log, LogFields } from '../telemetry/log.ts'
-import type { Secrets } from './secrets.ts'
+import { fillPage } from './fill-page.ts'
+import { digest, type Secrets } from './secrets.ts'
 import type { Store, Write } from './store.ts'
 
 /** Something that an operator may have to answer for later. */
-export type AuditEvent = {
+type AuditEvent = {
   /** Names it. */
   readonly id: string
   /** Seconds since the epoch. */
@@ -27,7 +28,7 @@ export type AuditQuery = {
   readonly cursor?: string
 }
 
-export type AuditPage = {
+type AuditPage = {
   /** Newest first; there may be few of them, and more behind `cursor`. */
   readonly events: readonly AuditEvent[]
   /** Undefined at the end. */
@@ -41,7 +42,7 @@ export type AuditPage = {
 export type AuditTrail = {
   /** Takes a note, which is written soon. Never throws, never waits. */
   record(event: string, fields?: LogFields): void
-  /** Reads at most 5 000 notes a call. Rejects with StoreUnavailable. */
+  /** Reads at most 4 000 notes a call. Rejects with StoreUnavailable. */
   search(query: AuditQuery): Promise<AuditPage>
   /** Notes that could not be kept: too many at once, or no store for too long. */
   dropped(): number
@@ -103,25 +104,22 @@ export const createAuditTrail = (deps: AuditDeps): AuditTrail => {
       later(PAUSE)
     },
     async search(query) {
-      const found: AuditEvent[] = []
-      let { cursor } = query
-      for (let read = 0; read < READ; ) {
-        const wanted = Math.min(query.limit - found.length, 500)
-        const page = await store.list(indexOf(query), {
+      const { limit, cursor } = query
+      const page = await fillPage({ limit, cursor, picky: isPicky(query) }, async (at, most) => {
+        const from = {
           order: 'newest',
-          limit: wanted,
-          ...(cursor !== undefined && { cursor }),
-        })
-        const events = page.rows.map(({ value }): AuditEvent => JSON.parse(value))
-        found.push(...events.filter((event) => fits(event, query)))
-        cursor = page.cursor
-        read += page.rows.length
+          limit: most,
+          ...(at !== undefined && { cursor: at }),
+        } as const
+        const { rows, cursor: next } = await store.list(indexOf(query), from)
+        const events = rows.map(({ value }): AuditEvent => JSON.parse(value))
         const last = events.at(-1)
         // Notes of several processes are not quite in order.
-        if (last !== undefined && last.at < (query.since ?? 0) - DISORDER) cursor = undefined
-        if (cursor === undefined || found.length >= query.limit * ENOUGH) break
-      }
-      return { events: found, cursor }
+        const isPast = last !== undefined && last.at < (query.since ?? 0) - DISORDER
+        const items = events.filter((event) => fits(event, query))
+        return { items, cursor: isPast ? undefined : next }
+      })
+      return { events: page.items, cursor: page.cursor }
     },
     dropped: () => dropped,
     async close() {
@@ -166,7 +164,7 @@ const createQuota = () => {
 const noteOf = (event: AuditEvent, keep: number): Write => ({
   op: 'set',
   key: `audit:${event.id}`,
-  value: JSON.stringify(event),
+  value: JSON.stringify(event, cut),
   expires: (event.at + keep) * 1000,
   indexes: [ALL, ...namesOf(event).map(([kind, name]) => `${ALL}:${kind}:${name}`)],
 })
@@ -174,14 +172,26 @@ const noteOf = (event: AuditEvent, keep: number): Write => ({
 const namesOf = ({ fields }: AuditEvent): readonly (readonly [string, string])[] =>
   (['client_id', 'sub', 'actor'] as const).flatMap((kind) => {
     const name = fields[kind]
-    return typeof name === 'string' ? [[kind, name] as const] : []
+    return typeof name === 'string' ? [[kind, listName(name)] as const] : []
   })
+
+/** Strangers name themselves as they like; a store does not take every name. */
+const listName = (name: string): string => (/^[\x20-\x7e]{1,128}$/.test(name) ? name : digest(name))
+
+/** Nor may what they say fill it. */
+const cut = (_: string, value: unknown): unknown =>
+  typeof value === 'string' && value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value
+
+/** Whether not all of the list that is read is asked for. */
+const isPicky = ({ client_id, sub, actor, event, since, until }: AuditQuery): boolean =>
+  [client_id, sub, actor].filter((name) => name !== undefined).length > 1 ||
+  [event, since, until].some((filter) => filter !== undefined)
 
 /** The shortest list that has all that is asked for. */
 const indexOf = ({ client_id, sub, actor }: AuditQuery): string => {
-  if (client_id !== undefined) return `${ALL}:client_id:${client_id}`
-  if (sub !== undefined) return `${ALL}:sub:${sub}`
-  return actor === undefined ? ALL : `${ALL}:actor:${actor}`
+  if (client_id !== undefined) return `${ALL}:client_id:${listName(client_id)}`
+  if (sub !== undefined) return `${ALL}:sub:${listName(sub)}`
+  return actor === undefined ? ALL : `${ALL}:actor:${listName(actor)}`
 }
 
 const fits = ({ at, event, fields }: AuditEvent, query: AuditQuery): boolean =>
@@ -205,9 +215,7 @@ const ALL = 'audit'
 const FAILURES = 1000
 const BATCH = 200
 const MOST = 5000
-const READ = 5000
 const PAUSE = 200
 const RETRY = 2000
 const DISORDER = 60
-// Of the limit: for the last few the pages would get too small.
-const ENOUGH = 0.9
+const LONGEST = 2000

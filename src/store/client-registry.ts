@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts'
 import { likenessOf } from '../config/likeness.ts'
 import type { Log, LogFields } from '../telemetry/log.ts'
+import { ALL, indexesOf, indexOf, likeIndex, namesOf } from './client-indexes.ts'
+import { losesScope, withSecret } from './client-steps.ts'
 import { createClientUse } from './client-use.ts'
 import {
   asClient,
@@ -23,6 +25,8 @@ export type KnownClient = {
   readonly disabled?: Disabled
   /** Tells what is stored of it from what will be; '' for one of the file. */
   readonly version: string
+  /** Of one of run time: its secrets as they are kept, former ones with their ends. */
+  readonly secrets?: StoredClient['secrets']
   /** When it last got a token, to the hour, in seconds since the epoch. Undefined: never. */
   readonly last_used?: number
 }
@@ -57,8 +61,11 @@ export type ClientRegistry = {
    * or of the file.
    */
   rotateSecret(client_id: string, overlap: number, by?: LogFields): Promise<string | undefined>
-  /** Deletes it, and everything that it was given. False: unknown, or of the file. */
-  remove(client_id: string, reason: string, by?: LogFields): Promise<boolean>
+  /**
+   * Deletes it, and everything that it was given. `version`: only what stands so. False: unknown, of the file, or of another
+   * version.
+   */
+  remove(client_id: string, reason: string, by?: LogFields, version?: string): Promise<boolean>
   /** Refuses it everywhere from now on, and ends what it was given, for good. False: unknown, or disabled already. */
   disable(client_id: string, reason: string, by?: LogFields): Promise<boolean>
   /** Lets it ask anew. False: it was not disabled here. */
@@ -112,6 +119,7 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     return {
       client,
       version: digest(row),
+      secrets: stored.secrets,
       ...(disabled && { disabled }),
       ...(used !== undefined && { last_used: Number(used) }),
     }
@@ -134,7 +142,11 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     return row === undefined ? undefined : knownStored(row, used)
   }
 
-  const change: ClientRegistry['change'] = async (client_id, version, next, by = {}) => {
+  const rewrite = async (
+    client_id: string,
+    version: string | undefined,
+    next: (client: StoredClient) => StoredClient,
+  ): Promise<Changed> => {
     if (clients.ofFile().has(client_id)) return { outcome: 'of the file' }
     for (let left = TRIES; left > 0; left -= 1) {
       const [row, used] = await store.getMany([clientKey(client_id), use.key(client_id)])
@@ -146,27 +158,49 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
       const swap = { ...rowOf(changed, used !== undefined), expected: row, next: value }
       // Cached tokens know their scopes from before.
       const told = losesScope(stored, changed) ? [NARROWED] : []
-      if (await store.batch([{ op: 'swap', ...swap }], told)) {
-        log.audit('client.changed', { client_id, source: stored.source, ...by })
+      if (await store.batch([{ op: 'swap', ...swap }], told))
         return { outcome: 'changed', known: knownStored(value, used) }
-      }
     }
     return { outcome: 'conflict' }
   }
 
-  /** Of many that ask at once one has done it: counted twice, it would make room for more than there may be. */
-  const takeOut = async (client_id: string): Promise<boolean> => {
+  /**
+   * In one step with the end of what it was given. What was changed in the meantime is not what was to be deleted; and of many
+   * that ask at once one has done it: counted twice, it would make room for more than there may be.
+   */
+  const takeAway = async (client_id: string, version: string | undefined) => {
+    if (clients.ofFile().has(client_id)) return undefined
     const key = clientKey(client_id)
+    const deletes = [key, use.key(client_id)].map((one): Write => ({ op: 'delete', key: one }))
     for (let left = TRIES; left > 0; left -= 1) {
       const row = await store.get(key)
-      if (row === undefined) return false
-      const writes: readonly Write[] = [
-        { op: 'swap', key, expected: row, next: row, expires: clock() * 1000 + 1 },
-        ...[key, use.key(client_id)].map((gone): Write => ({ op: 'delete', key: gone })),
-      ]
-      if (await store.batch(writes, [endMessage({ client_id })])) return true
+      if (row === undefined || (version !== undefined && digest(row) !== version)) return undefined
+      const client: StoredClient = JSON.parse(row)
+      const over = await ending(client)
+      const held: Write = { op: 'swap', key, expected: row, next: row, expires: FOR_EVER }
+      const writes = [held, ...deletes, ...(over ? [over.write] : [])]
+      if (await store.batch(writes, [...(over?.messages ?? []), endMessage({ client_id })])) {
+        over?.done()
+        return client
+      }
     }
-    throw new StoreUnavailable(`${client_id} keeps changing`)
+    throw new StoreUnavailable(`others keep changing ${client_id}`)
+  }
+
+  /** Nobody is given the name of one that registered itself again. */
+  const ending = ({ client_id, source, tokens }: StoredClient) => {
+    if (source !== 'operator' && standings.epochOf({ client_id }) === '') return undefined
+    const longest = Math.max(deps.lives().grant, tokens.grant ?? 0)
+    return standings.renewal({ client_id }, (clock() + longest) * 1000, 'anew')
+  }
+
+  const change: ClientRegistry['change'] = async (client_id, version, next, by = {}) => {
+    const changed = await rewrite(client_id, version, next)
+    if (changed.outcome === 'changed') {
+      const { source } = changed.known.client
+      log.audit('client.changed', { client_id, source, ...by })
+    }
+    return changed
   }
 
   return {
@@ -210,7 +244,7 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     async rotateSecret(client_id, overlap, by = {}) {
       const secret = deps.secrets.mint('client-secret')
       const until = clock() + overlap
-      const changed = await change(client_id, undefined, (client) =>
+      const changed = await rewrite(client_id, undefined, (client) =>
         client.secrets.length === 0 ? client : withSecret(client, digest(secret), until),
       )
       if (changed.outcome === 'conflict') throw new StoreUnavailable(`${client_id} keeps changing`)
@@ -219,17 +253,9 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
       log.audit('client.secret_rotated', { client_id, overlap, ...by })
       return secret
     },
-    async remove(client_id, reason, by = {}) {
-      if (clients.ofFile().has(client_id)) return false
-      const row = await store.get(clientKey(client_id))
-      if (row === undefined) return false
-      const { source, tokens }: StoredClient = JSON.parse(row)
-      // Nobody is given the name of one that registered itself again.
-      if (source === 'operator' || standings.epochOf({ client_id }) !== '') {
-        const longest = Math.max(deps.lives().grant, tokens.grant ?? 0)
-        await standings.renew({ client_id }, (clock() + longest) * 1000)
-      }
-      if (!(await takeOut(client_id))) return false
+    async remove(client_id, reason, by = {}, version) {
+      const source = (await takeAway(client_id, version))?.source
+      if (source === undefined) return false
       if (source === 'registered') registered.add(-1)
       log.audit('client.removed', { client_id, source, reason, ...by })
       await deps.endAll(client_id, reason, source === 'registered' ? 'all' : 'over')
@@ -268,31 +294,5 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
 /** Among the messages of the channel: what is cached may show more than is left. */
 export const NARROWED = 'narrowed'
 
-const withSecret = (client: StoredClient, minted: string, until: number): StoredClient => {
-  const former = client.secrets
-    .filter((secret) => secret.until === undefined)
-    .map((secret) => ({ ...secret, until }))
-  return { ...client, secrets: [{ digest: minted }, ...former] }
-}
-
-const losesScope = (before: StoredClient, after: StoredClient): boolean => {
-  const left = after.scope?.split(' ')
-  if (left === undefined) return false
-  return before.scope?.split(' ').every((name) => left.includes(name)) !== true
-}
-
-const namesOf = ({ client_id, client_name }: Pick<Client, 'client_id' | 'client_name'>) =>
-  client_name === undefined ? [client_id] : [client_name, client_id]
-
-/** Those that an operator vouches for are found by what they are called. */
-const indexesOf = (client: StoredClient): readonly string[] => [
-  ALL,
-  indexOf(client.source),
-  ...(client.source === 'operator' ? namesOf(client).map((n) => likeIndex(likenessOf(n))) : []),
-]
-
-const ALL = 'clients'
-const indexOf = (source: StoredClient['source']): string => `clients:${source}`
-const likeIndex = (likeness: string): string => `clients:like:${digest(likeness)}`
 const PREFIX = clientKey('')
 const TRIES = 5

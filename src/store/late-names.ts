@@ -36,9 +36,8 @@ export const createLateNames = (): LateNames => {
       epochOf: (named) => begun().standings.epochOf(named),
       disable: async (named, reason) => begun().standings.disable(named, reason),
       enable: async (named) => begun().standings.enable(named),
-      renew: async (named, until) => begun().standings.renew(named, until),
       keep: async (named) => begun().standings.keep(named),
-      renewal: async (named, until) => begun().standings.renewal(named, until),
+      renewal: async (named, until, anew) => begun().standings.renewal(named, until, anew),
       close: () => names?.standings.close(),
     },
   }

@@ -33,10 +33,11 @@ export type Standings = {
   disable(named: Ended, reason: string): Promise<boolean>
   /** What ended stays over. False: it was not disabled. */
   enable(named: Ended): Promise<boolean>
-  /** Over is what was given, whoever gets the name next; so until `until` (milliseconds). */
-  renew(named: Ended, until: number): Promise<void>
-  /** The same as a part of somebody else's step: what to write and to tell, and what to call when that is done. */
-  renewal(named: Ended, until: number): Promise<Renewal>
+  /**
+   * Over is what was given, whoever gets the name next; so until `until` (milliseconds). A part of somebody else's step: what
+   * to write and to tell, and what to call when that is done. `anew`: who gets the name is not disabled.
+   */
+  renewal(named: Ended, until: number, anew?: 'anew'): Promise<Renewal>
   /** Keeps what `renew` left for as long as the name is in use. */
   keep(named: Ended): Promise<void>
   close(): void
@@ -130,14 +131,11 @@ export const openStandings = async (deps: {
         (known) => (known?.disabled ? { epoch: secrets.id() } : undefined),
         false,
       ),
-    async renew(named, until) {
-      await step(named, until, () => ({ epoch: secrets.id() }), true)
-    },
-    async renewal(named, until) {
+    async renewal(named, until, anew) {
       const key = endMessage(named)
       const expected = await store.get(rowKey(key))
       const known: Standing | undefined = expected === undefined ? undefined : JSON.parse(expected)
-      const standing = { ...known, epoch: secrets.id() }
+      const standing = { ...(anew === undefined && known), epoch: secrets.id() }
       const row = { key: rowKey(key), expected, next: JSON.stringify(standing), expires: until }
       return {
         write: { op: 'swap', ...row, indexes: [INDEX] },

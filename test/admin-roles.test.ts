@@ -252,3 +252,31 @@ describe('the OpenAPI document', () => {
     expect(answer.headers.get('allow')).toBe('GET, HEAD, PUT, DELETE')
   })
 })
+
+describe('A37 what reaches beyond a client takes an owner', () => {
+  const trusted = (more: object) => ({
+    client_id: newName(),
+    redirect_uris: ['https://app.example/callback'],
+    scope: 'a',
+    ...more,
+  })
+
+  it.each([{ introspect: true }, { skipConsent: true }])(
+    'an operator makes no client with %o, and gives it to none',
+    async (more) => {
+      const operator = callers.get('operator')
+      const owner = callers.get('owner')
+      const refused = await operator?.('POST', '/api/v1/clients', { body: trusted(more) })
+      expect([refused?.status, refused?.body.error]).toEqual([403, 'forbidden'])
+      const plain = trusted({})
+      await operator?.('POST', '/api/v1/clients', { body: plain })
+      const path = `/api/v1/clients/${plain.client_id}`
+      const change = { body: { ...plain, ...more }, headers: { 'If-Match': '*' } }
+      expect((await operator?.('PUT', path, change))?.status).toBe(403)
+      expect((await owner?.('PUT', path, change))?.status).toBe(200)
+      // What an owner gave stays when an operator changes something else.
+      const renamed = { ...change, body: { ...change.body, client_name: 'Renamed' } }
+      expect((await operator?.('PUT', path, renamed))?.status).toBe(200)
+    },
+  )
+})

@@ -6,7 +6,7 @@ import { digest } from '../store/secrets.ts'
 import { type Answer, json, NOTHING, problem } from './answer.ts'
 import { added, changesBetween, disabling, enabling, removed } from './changes.ts'
 import { versionIn } from './if-match.ts'
-import { by, type Principal } from './principal.ts'
+import { by, mayDo, type Principal } from './principal.ts'
 import { refusedFindings } from './refused-findings.ts'
 import type { Room } from './room.ts'
 import { etagOf, shownClient } from './shown-client.ts'
@@ -33,6 +33,7 @@ export const createClient = async (
   const judged = judgeClient(withSecret({ ...body, client_id }, secret), config())
   if ('findings' in judged) return refusedFindings('client', judged.findings)
   const { client_secret, disabled: _, ...settings } = judged.client
+  if (gainsTrust(undefined, settings, principal)) return FOR_OWNERS
   const secrets = [client_secret ?? []].flat().map((value) => ({ digest: digest(value) }))
   const client: StoredClient = { ...settings, source: 'operator', created: clock(), secrets }
   const who = { ...by(principal), ...added(settings) }
@@ -48,6 +49,14 @@ export const createClient = async (
     Location: `/api/v1/clients/${encodeURIComponent(client.client_id)}`,
   })
 }
+
+type Trust = Pick<ClientSettings, 'introspect' | 'skipConsent'>
+
+/** What reaches beyond the client itself, to everybody's tokens and past everybody's consent, takes an owner. */
+const gainsTrust = (before: Trust | undefined, after: Trust, principal: Principal): boolean =>
+  !mayDo(principal, 'owner') &&
+  ((after.introspect && before?.introspect !== true) ||
+    (after.skipConsent === true && before?.skipConsent !== true))
 
 /** A confidential client, unless the body says otherwise, is given a secret of ours. */
 const withSecret = (body: Body, secret: string): Body =>
@@ -72,6 +81,7 @@ export const replaceClient = async (call: Call<Body>, room: ClientRoom): Promise
   const judged = judgeClient(isConfidential ? withSecret(body, PLACEHOLDER) : body, config())
   if ('findings' in judged) return refusedFindings('client', judged.findings)
   const { client_secret: _, disabled: _disabled, ...settings } = judged.client
+  if (gainsTrust(known.client, settings, call.principal)) return FOR_OWNERS
   const changed = await stores.clients.change(
     client_id,
     versionIn(call.ifMatch),
@@ -195,6 +205,7 @@ export const answerWith = (known: KnownClient | undefined, { config }: ClientRoo
   return json(200, shownClient(known, line), { ETag: etagOf(known) })
 }
 
+const FOR_OWNERS = problem(403, 'forbidden', 'introspect and skipConsent take the role owner')
 const UNKNOWN = problem(404, 'not_found', 'There is no such client')
 const TAKEN = problem(409, 'taken', 'Another client has this client_id')
 const CONFLICT = problem(412, 'conflict', 'Somebody has changed it since: read it again')

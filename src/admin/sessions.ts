@@ -91,7 +91,7 @@ export const endSession = async (
   if (counts.some((count) => count > 0)) log.audit('session.ended', { sub, ...by(principal) })
 }
 
-export const liveSessions = async (sub: string, { stores }: Pick<Room, 'stores'>) =>
+const liveSessions = async (sub: string, { stores }: Pick<Room, 'stores'>) =>
   (await stores.sessions.ofAccount(sub)).map(
     ({ id, sub: of, auth_time, used, expires, remote, agent }) => ({
       ...{ id, sub: of, auth_time, used, expires },

@@ -35,8 +35,10 @@ const ENTRIES = ['main.ts', 'store/sqlite-writer.ts', 'demo/orders-api.ts']
 /** What reads the configuration is cut into many small files. */
 const LIBRARIES = ['yaml', 'zod']
 
-/** Paths, the libraries above, and what the bundler itself puts in. */
-const INCLUDED = new RegExp(`^(\\.|/|\\0|(${LIBRARIES.join('|')})(/|$))`)
+/** Paths, the libraries above, and what the bundler itself puts in: it rewrites a template that holds `</script>`. */
+const INCLUDED = new RegExp(
+  `^(\\.|/|\\0|(${[...LIBRARIES, '@oxc-project/runtime'].join('|')})(/|$))`,
+)
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 

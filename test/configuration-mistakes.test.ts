@@ -432,6 +432,16 @@ describe('one mistake, one problem, at its place', () => {
       client(''),
       '5:5 clients[0].redirect_uris: must have at least one for the grant type authorization_code',
     ],
+    [
+      client('    client_secret: a-secret-long-enough\n    grant_types: []\n'),
+      '7:18 clients[0].grant_types: must name a grant type',
+    ],
+    [
+      client(
+        '    client_secret: a-secret-long-enough\n    introspect: true\n    grant_types: [authorization_code]\n',
+      ),
+      '5:5 clients[0].redirect_uris: must have at least one for the grant type authorization_code',
+    ],
     ...[
       [
         'javascript:alert(1)',

@@ -386,7 +386,9 @@ describe('what is unwise is a warning', () => {
     [
       'an open admin listener',
       `${ISSUER}admin: { listen: ':8081' }\n`,
-      ['2:18 admin.listen: is not on loopback: metrics and health are open to whoever reaches it'],
+      [
+        '2:18 admin.listen: is not on loopback: metrics and health are open to whoever reaches it, and what the console and the API say crosses the network in clear',
+      ],
     ],
     [
       'a short secret',
@@ -456,7 +458,7 @@ accounts:
       '11:5 clients[0].redirect_uris: must have at least one for the grant type authorization_code',
       '12:19 clients[0].require_pkce: must be true for a public client (one without a client_secret)',
       '14:32 accounts[0].password: needs the environment variable PASSWORD, which is not set; ${PASSWORD:-…} gives it a default',
-      '14:61 accounts[0].role: is an unknown key; known: username, password, sub, name, email, scope, grantValues, admin',
+      '14:61 accounts[0].role: is an unknown key; known: username, password, sub, name, email, scope, grantValues, admin, disabled',
     ])
   })
 })

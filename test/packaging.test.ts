@@ -1,6 +1,14 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,6 +24,9 @@ import { freePort, until } from './support/portcullis.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 const manifest = JSON.parse(read('package.json'))
+
+// Static and dynamic ones.
+const IMPORT = /(^import .*|\bimport\()"([\w@./:-]+)"/gm
 
 let folder: string
 let built: string
@@ -96,6 +107,20 @@ describe('the built program with its production dependencies alone, as in the im
     await run(process.execPath, ['bin/portcullis.js', 'check', file], built, env)
   })
 
+  it('imports nothing but Node and its dependencies', () => {
+    const dist = join(built, 'dist')
+    const imported = readdirSync(dist)
+      .filter((name) => name.endsWith('.js'))
+      .flatMap((name) => [...readFileSync(join(dist, name), 'utf8').matchAll(IMPORT)])
+      .map(([, , specifier = '']) => specifier)
+      .filter((specifier) => !specifier.startsWith('.') && !specifier.startsWith('node:'))
+      .map((specifier) => /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0])
+    expect(imported.length).toBeGreaterThan(0)
+    expect(
+      [...new Set(imported)].filter((name) => !(String(name) in manifest.dependencies)),
+    ).toEqual([])
+  })
+
   it('starts, issues a token that survives the start after, and ends on SIGTERM with 0', async () => {
     const [port, adminPort] = [await freePort(), await freePort()]
     const file = join(folder, 'built.yaml')
@@ -108,6 +133,8 @@ describe('the built program with its production dependencies alone, as in the im
     const form = new URLSearchParams({ grant_type: 'client_credentials', ...credentials })
     const answer = await fetch(`${endpoint}/token`, { method: 'POST', body: form })
     const { access_token: token } = (await answer.json()) as { access_token: string }
+    const console = await fetch(`http://127.0.0.1:${adminPort}/`)
+    expect([console.status, await console.text()]).toEqual([200, expect.stringContaining('<form')])
     expect(await first.stop()).toBe(0)
 
     const second = await start()

@@ -5,6 +5,7 @@ import {
 } from './support/authorization-server.ts'
 import { basic, createClient, postForm } from './support/client.ts'
 import { createPerson } from './support/person.ts'
+import { startPortcullis } from './support/portcullis.ts'
 
 describe('token introspection', () => {
   let server: RunningAuthorizationServer
@@ -93,4 +94,24 @@ describe('token introspection', () => {
     const { headers } = await client('web').post('introspect', { token: 'x' })
     expect(headers.get('Cache-Control')).toBe('no-store')
   })
+
+  it.each(['', ', grant_types: []'])(
+    '§2.1 a resource server introspects and asks for no token; it needs no grant type%s',
+    async (types) => {
+      const gateway = await startPortcullis(`
+clients:
+  - { client_id: api, client_secret: api-secret-long-enough, introspect: true${types} }
+  - { client_id: robot, client_secret: robot-secret-long, grant_types: [client_credentials] }
+`)
+      const robot = createClient(gateway.origin, 'robot', { secret: 'robot-secret-long' })
+      const api = createClient(gateway.origin, 'api', { secret: 'api-secret-long-enough' })
+      const ask = { grant_type: 'client_credentials' }
+      const { body } = await robot.post('token', ask)
+      const told = await api.post('introspect', { token: String(body.access_token) })
+      expect(told.body).toMatchObject({ active: true, client_id: 'robot' })
+      const refused = await api.post('token', ask)
+      expect([refused.status, refused.body.error]).toEqual([400, 'unauthorized_client'])
+      await gateway.stop()
+    },
+  )
 })

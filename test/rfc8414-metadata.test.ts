@@ -33,6 +33,13 @@ describe('authorization server metadata', () => {
     expect(await response.json()).toEqual(await document())
   })
 
+  it('§2 the key set is there and empty, as nothing is signed, and no document names it', async () => {
+    const response = await fetch(`${server.origin}/.well-known/jwks.json`)
+    expect([response.status, await response.json()]).toEqual([200, { keys: [] }])
+    expect(response.headers.get('Access-Control-Allow-Origin')).toBe('*')
+    expect(await document()).not.toHaveProperty('jwks_uri')
+  })
+
   it('8414-02, 8414-03, 8414-04 it says what is there, and no more', async () => {
     const { origin } = server
     expect(await document()).toEqual({
@@ -184,7 +191,7 @@ describe('authorization server metadata', () => {
   })
 
   it('8414-01 unknown well-known names are not ours', async () => {
-    for (const name of ['oauth-authorization-server/x', 'jwks.json', 'nothing']) {
+    for (const name of ['oauth-authorization-server/x', 'jwks', 'nothing']) {
       expect((await fetch(`${server.origin}/.well-known/${name}`)).status).toBe(404)
     }
   })

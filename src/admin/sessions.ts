@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { json, NOTHING } from './answer.ts'
 import { name } from './list-query.ts'
 import { type Operation, operation } from './operation.ts'
-import { by } from './principal.ts'
+import { by, type Principal } from './principal.ts'
 import type { Room } from './room.ts'
 
 const session = z.strictObject({
@@ -42,8 +42,7 @@ export const sessionOperations = (room: Pick<Room, 'stores' | 'log'>): readonly 
     query: ofSub,
     answers: { 204: { description: 'They have ended' } },
     async run({ query: { sub }, principal }) {
-      const count = await room.stores.sessions.endAllOfAccount(sub)
-      room.log.audit('sessions.ended', { sub, count, ...by(principal) })
+      await endSessions(sub, principal, room)
       return NOTHING
     },
   }),
@@ -56,13 +55,41 @@ export const sessionOperations = (room: Pick<Room, 'stores' | 'log'>): readonly 
     summary: 'Ends one session of a person',
     query: ofSub,
     answers: { 204: { description: 'It has ended' } },
-    async run({ params: { id }, query: { sub }, principal }) {
-      const count = await room.stores.sessions.endAllOfAccount(sub, (one) => one.id === id)
-      if (count > 0) room.log.audit('session.ended', { sub, ...by(principal) })
+    async run({ params: { id = '' }, query: { sub }, principal }) {
+      await endSession(id, sub, principal, room)
       return NOTHING
     },
   }),
 ]
+
+type SessionRoom = Pick<Room, 'stores' | 'log'>
+
+/** Those at the console, too. */
+export const endSessions = async (
+  sub: string,
+  principal: Principal,
+  { stores, log }: SessionRoom,
+): Promise<void> => {
+  const counts = await Promise.all(
+    [stores.sessions, stores.consoleSessions].map((one) => one.endAllOfAccount(sub)),
+  )
+  const count = counts.reduce((sum, one) => sum + one, 0)
+  log.audit('sessions.ended', { sub, count, ...by(principal) })
+}
+
+export const endSession = async (
+  id: string,
+  sub: string,
+  principal: Principal,
+  { stores, log }: SessionRoom,
+): Promise<void> => {
+  const counts = await Promise.all(
+    [stores.sessions, stores.consoleSessions].map((one) =>
+      one.endAllOfAccount(sub, (session) => session.id === id),
+    ),
+  )
+  if (counts.some((count) => count > 0)) log.audit('session.ended', { sub, ...by(principal) })
+}
 
 export const liveSessions = async (sub: string, { stores }: Pick<Room, 'stores'>) =>
   (await stores.sessions.ofAccount(sub)).map(

@@ -41,6 +41,7 @@ export const assemble = (
     routes: settings.routes.map(assembleRoute),
     clients: settings.clients.map((client) => ({
       ...client,
+      grant_types: ownGrantTypes(client),
       tokens: ownLifetimes(client.tokens, tokens),
     })),
     fetch: assembleFetch(settings.fetch, dirname(file)),
@@ -94,6 +95,22 @@ export const ownLifetimes = (
   const half = own.accessToken / 2
   return general.refreshRetry > half ? { ...own, refreshRetry: half } : own
 }
+
+/**
+ * A resource server comes to introspect, and for no token. What is left of a default without a redirect URI was not written:
+ * written, it would have been a problem.
+ */
+export const ownGrantTypes = ({
+  introspect,
+  redirect_uris,
+  grant_types,
+}: Pick<
+  ClientSettings,
+  'introspect' | 'redirect_uris' | 'grant_types'
+>): ClientSettings['grant_types'] =>
+  introspect && redirect_uris.length === 0
+    ? grant_types.filter((type) => type !== 'authorization_code')
+    : grant_types
 
 const deepFreeze = <T>(value: T): T => {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value

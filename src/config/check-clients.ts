@@ -80,10 +80,14 @@ const warnOfShort = (value: unknown, path: Path, report: Report): void => {
 const SHORTEST = 16
 
 const checkGrantTypes = (row: Row, path: Path, report: Report): void => {
-  const types = row.grant_types === undefined ? ['authorization_code'] : listOf(row.grant_types)
-  if (types.length === 0) report.problem([...path, 'grant_types'], 'must name a grant type')
+  const introspects = flagOf(row.introspect, false)
+  const comesBack = row.redirect_uris !== undefined && !isEmptyList(row.redirect_uris)
+  const none = introspects && !comesBack ? [] : ['authorization_code']
+  const types = row.grant_types === undefined ? none : listOf(row.grant_types)
+  if (types.length === 0 && !introspects)
+    report.problem([...path, 'grant_types'], 'must name a grant type')
   if (types.includes('authorization_code')) {
-    if (row.redirect_uris === undefined || isEmptyList(row.redirect_uris))
+    if (!comesBack)
       report.problem(
         [...path, 'redirect_uris'],
         'must have at least one for the grant type authorization_code',

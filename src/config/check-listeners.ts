@@ -16,7 +16,7 @@ export const checkListeners = (data: Row, report: Report): void => {
     else
       report.warning(
         ['admin', 'listen'],
-        'is not on loopback: metrics and health are open to whoever reaches it',
+        'is not on loopback: metrics and health are open to whoever reaches it, and what the console and the API say crosses the network in clear',
       )
   }
   if (listen && admin && isSame(listen, admin))

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { ownLifetimes } from './assemble.ts'
+import { ownGrantTypes, ownLifetimes } from './assemble.ts'
 import { checkClients } from './check-clients.ts'
 import type { ClientSettings, Config } from './config.ts'
 import { collecting, type Finding } from './finding.ts'
@@ -22,7 +22,7 @@ export const judgeClient = (
   checkClients(fileWith(value, config), report)
   if (!parsed.success || findings.length > 0) return { findings }
   const tokens = ownLifetimes(parsed.data.tokens, config.tokens)
-  return { client: { ...parsed.data, tokens } }
+  return { client: { ...parsed.data, grant_types: ownGrantTypes(parsed.data), tokens } }
 }
 
 const fileWith = (value: unknown, { scopes, demo }: Pick<Config, 'scopes' | 'demo'>): Row => ({

@@ -108,7 +108,7 @@ export const client = object('An application that asks for tokens.', {
   grant_types: otherwise(
     ['authorization_code'],
     list(
-      'How it may get tokens. authorization_code: a person allows it; refresh_token: it may stay signed in; client_credentials: it acts for itself; urn:ietf:params:oauth:grant-type:device_code: a person allows it on another device (RFC 8628).',
+      'How it may get tokens. authorization_code: a person allows it; refresh_token: it may stay signed in; client_credentials: it acts for itself; urn:ietf:params:oauth:grant-type:device_code: a person allows it on another device (RFC 8628). A client that introspects and has no redirect_uris needs none.',
       grantType,
     ),
   ),

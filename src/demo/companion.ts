@@ -2,18 +2,27 @@ import { spawn } from 'node:child_process'
 import { extname } from 'node:path'
 import type { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { isLoopback } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
+import { demoSetup } from './setup.ts'
 
 /**
  * What makes `npm start` a demo: the orders API in a process of its own, on the port that the configuration names for it,
- * and a few lines that tell what to try.
+ * and a few lines that tell what to try. A configuration that is a demo for its plain passwords alone has its own upstreams,
+ * and their ports are not ours to take.
  */
 export const startDemoCompanion = (
   config: Config,
   terminal: { readonly stdout: Writable; readonly stderr: Writable },
 ): { stop(): void } => {
+  const setup = demoSetup(config)
+  if (typeof setup === 'string') {
+    terminal.stderr.write(`portcullis: there is no demo at /demo, and no demo API: ${setup}\n`)
+    return { stop: () => {} }
+  }
   const target = config.upstreams.get('orders')?.targets[0]?.url
-  const api = target === undefined ? undefined : startOrdersApi(new URL(target), terminal.stderr)
+  const url = target === undefined ? undefined : new URL(target)
+  const api = url && isLoopback(url.hostname) ? startOrdersApi(url, terminal.stderr) : undefined
   terminal.stdout.write(invitation(config))
   return { stop: () => void api?.kill('SIGTERM') }
 }

@@ -31,6 +31,10 @@ type Outgoing = {
 /** Sends a request and resolves to what went over the wire, both ways. Rejects when no answer came. */
 export type Call = (outgoing: Outgoing) => Promise<Exchange>
 
+/** Who it is that calls: as people read it, and as User-Agent. */
+type Caller = { readonly name: string; readonly agent: string }
+
+const DEMO: Caller = { name: 'Demo application', agent: 'portcullis-demo' }
 const PATIENCE = 10_000
 const LARGEST_BODY = 65_536
 
@@ -38,7 +42,10 @@ const LARGEST_BODY = 65_536
  * Calls the gateway like a stranger on another machine: over HTTP, on the listener that the issuer names. Every header is
  * given here, so that none is added on the way out and the record is the whole truth.
  */
-export const createCall = (config: Pick<Config, 'issuer' | 'listen'>): Call => {
+export const createCall = (
+  config: Pick<Config, 'issuer' | 'listen'>,
+  caller: Caller = DEMO,
+): Call => {
   const { origin, host, port } = new URL(config.issuer)
   const address = {
     host: loopback(config.listen.host),
@@ -46,10 +53,10 @@ export const createCall = (config: Pick<Config, 'issuer' | 'listen'>): Call => {
   }
   return async (outgoing) => {
     const body = outgoing.form === undefined ? '' : String(new URLSearchParams(outgoing.form))
-    const headers = outgoingHeaders(host, outgoing, body)
+    const headers = outgoingHeaders(host, caller.agent, outgoing, body)
     const answer = await send({ ...address, outgoing, headers, body })
     return {
-      from: 'Demo application',
+      from: caller.name,
       to: 'Portcullis',
       url: origin + outgoing.target,
       method: outgoing.method,
@@ -75,11 +82,12 @@ const loopback = (host: string): string =>
 
 const outgoingHeaders = (
   host: string,
+  agent: string,
   { headers, form }: Outgoing,
   body: string,
 ): Record<string, string> => ({
   Host: host,
-  'User-Agent': 'portcullis-demo',
+  'User-Agent': agent,
   Accept: 'application/json',
   ...headers,
   ...(form !== undefined && {

@@ -17,6 +17,7 @@ export const metadataEndpoints = ({ config }: Pick<Room, 'config'>): readonly Pr
   const resources = documentsByPath(config)
   return [
     ...serverPaths(config).map((path) => ({ path, get: server }) as const),
+    { path: '/.well-known/jwks.json', get: answerDocument(NO_KEYS) },
     ...[...resources].map(
       ([path, documents]) => ({ path, get: answerResource(documents, config) }) as const,
     ),
@@ -112,5 +113,8 @@ const answerDocument = (document: Readonly<Record<string, unknown>>): ProgramHan
   const reply = { status: 200, headers, type: JSON_TYPE, body: JSON.stringify(document) }
   return () => reply
 }
+
+/** Nothing that we issue is signed, so no metadata names this; whoever looks for keys by habit hears that there are none. */
+const NO_KEYS = { keys: [] }
 
 const WELL_KNOWN_RESOURCE = '/.well-known/oauth-protected-resource'

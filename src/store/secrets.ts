@@ -25,6 +25,7 @@ export type Purpose =
   | 'request'
   | 'csrf'
   | 'account'
+  | 'trial'
 
 /** Mints, recognises and seals secrets. The only randomness of the program. */
 export type Secrets = {

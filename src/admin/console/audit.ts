@@ -4,6 +4,7 @@ import { type AuditFilters, auditPage } from '../../pages/console/audit.ts'
 import { instant } from '../list-query.ts'
 import type { ConsoleRoom, PageContext } from './console.ts'
 import { page } from './forms.ts'
+import { queryOf } from './query.ts'
 import { frameOf } from './shown-frame.ts'
 
 export const auditPages = (router: Router, room: ConsoleRoom): void => {
@@ -38,10 +39,7 @@ const showAudit = async (ctx: PageContext, room: ConsoleRoom): Promise<void> => 
 }
 
 const filtersIn = (ctx: PageContext): AuditFilters => {
-  const text = (name: string): string => {
-    const value = ctx.query[name]
-    return typeof value === 'string' ? value.trim() : ''
-  }
+  const text = queryOf(ctx)
   return {
     event: text('event'),
     client_id: text('client_id'),

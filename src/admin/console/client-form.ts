@@ -4,21 +4,21 @@ import { placeOf } from '../../pages/console/clients.ts'
 import type { Client } from '../../store/clients.ts'
 import { createClient, replaceClient } from '../client-changes.ts'
 import { etagOf } from '../shown-client.ts'
-import { callOf, showClient, toClient } from './clients.ts'
+import { showClient } from './clients.ts'
 import type { ConsoleRoom, PageContext } from './console.ts'
 import { failurePage } from './failure.ts'
-import { action, page } from './forms.ts'
+import { action, callOf, page, seeOther } from './forms.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
 import { frameOf } from './shown-frame.ts'
 
 /** The form that makes a client, and the one that changes it. */
 export const addClientForms = (router: Router, room: ConsoleRoom): void => {
   router.get(
-    '/clients/new',
+    '/new-client',
     page(room, 'operator', (ctx) => showForm(ctx, room, { form: EMPTY })),
   )
   router.post(
-    '/clients/new',
+    '/new-client',
     action(room, 'operator', async (ctx, posted) => {
       const form = formIn(posted)
       const outcome = lacksScope(form)
@@ -52,7 +52,7 @@ export const addClientForms = (router: Router, room: ConsoleRoom): void => {
         ? NO_SCOPE
         : outcomeOf(await replaceClient({ ...callOf(ctx, body), ifMatch: etag }, room))
       if (!outcome.done) return showForm(ctx, room, { form, outcome, etag })
-      toClient(ctx, client_id)
+      seeOther(ctx, placeOf(client_id))
     }),
   )
 }
@@ -67,7 +67,7 @@ const showForm = (
   ctx.status = failed?.status ?? 200
   ctx.body = clientFormPage(frameOf(ctx, room), {
     title: client_id === undefined ? 'New client' : `Change ${client_id}`,
-    action: client_id === undefined ? '/clients/new' : `${placeOf(client_id)}/edit`,
+    action: client_id === undefined ? '/new-client' : `${placeOf(client_id)}/edit`,
     form: p.form,
     allScopes: Array.from(room.config().scopes, ([scope, description]) => ({ scope, description })),
     // `/redirect_uris/1` is told at the field of them all.
@@ -109,10 +109,10 @@ const formIn = (posted: URLSearchParams): ClientForm => {
 /** Leaving all boxes empty must not open everything. */
 const lacksScope = ({ scopes, everyScope }: ClientForm): boolean => scopes.size === 0 && !everyScope
 
-const NO_SCOPE: Outcome = {
+export const NO_SCOPE: Outcome = {
   done: false,
   status: 400,
-  problem: 'Say what it may ask for: tick a scope.',
+  problem: 'Say which scopes: tick one at least.',
   flaws: [{ pointer: '/scope', detail: 'Tick at least one, or every scope.' }],
 }
 

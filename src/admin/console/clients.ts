@@ -1,10 +1,5 @@
 import type Router from '@koa/router'
-import {
-  clientPage,
-  clientsPage,
-  type DetailedClient,
-  placeOf,
-} from '../../pages/console/clients.ts'
+import { clientPage, clientsPage, type DetailedClient } from '../../pages/console/clients.ts'
 import {
   answerWith,
   deleteClient,
@@ -14,11 +9,13 @@ import {
 } from '../client-changes.ts'
 import { listClients } from '../client-list.ts'
 import { mayDo } from '../principal.ts'
+import { shownClient } from '../shown-client.ts'
 import { addClientForms } from './client-form.ts'
 import type { ConsoleRoom, PageContext } from './console.ts'
 import { failurePage } from './failure.ts'
-import { action, page } from './forms.ts'
+import { action, callOf, page, seeOther } from './forms.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
+import { queryOf } from './query.ts'
 import { frameOf } from './shown-frame.ts'
 
 export const clientPages = (router: Router, room: ConsoleRoom): void => {
@@ -59,24 +56,15 @@ export const clientPages = (router: Router, room: ConsoleRoom): void => {
       const call = { ...callOf(ctx, undefined), ifMatch: form.get('etag') ?? '' }
       const outcome = outcomeOf(await deleteClient(call, room))
       if (!outcome.done) return showOutcome(ctx, room, outcome)
-      ctx.status = 303
-      ctx.set('Location', '/clients?done=deleted')
+      seeOther(ctx, '/clients?done=deleted')
     }),
   )
 }
 
-export const callOf = <Body>(ctx: PageContext, body: Body) => ({
-  ...{ params: ctx.params, body, principal: ctx.state.visitor },
-  ifMatch: undefined,
-})
-
 const showList = async (ctx: PageContext, room: ConsoleRoom): Promise<void> => {
-  const given = (name: string): string => {
-    const value = ctx.query[name]
-    return typeof value === 'string' ? value : ''
-  }
-  const [search, source, cursor] = [given('search').trim(), given('source'), given('cursor')]
-  const found = await listClients(
+  const given = queryOf(ctx)
+  const [search, source, cursor] = [given('search'), given('source'), given('cursor')]
+  const found = await lookFor(
     {
       limit: 50,
       ...(search !== '' && { search }),
@@ -95,6 +83,25 @@ const showList = async (ctx: PageContext, room: ConsoleRoom): Promise<void> => {
     }),
   })
 }
+
+/**
+ * Who is named by id is found at once, wherever it stands in the list; by a part of the name, so many are looked through as
+ * a page may take time for.
+ */
+const lookFor = async (query: Parameters<typeof listClients>[0], room: ConsoleRoom) => {
+  let found = await listClients(query, room)
+  for (let looks = 1; looks < LOOKS && found.items.length === 0 && found.next; looks += 1)
+    found = await listClients({ ...query, cursor: found.next }, room)
+  const named =
+    query.search && !query.cursor ? await room.stores.clients.read(query.search) : undefined
+  if (named === undefined || found.items.some(({ client_id }) => client_id === query.search))
+    return found
+  const line = room.config().lines.clients.get(named.client.client_id)
+  return { ...found, items: [shownClient(named, line), ...found.items] }
+}
+
+/** Each of some 2000 clients. */
+const LOOKS = 8
 
 type Said = { readonly done?: string; readonly problem?: string; readonly secret?: string }
 
@@ -130,9 +137,4 @@ export const showClient = async (
     may: { change: mayDo(visitor, 'operator'), remove: mayDo(visitor, 'owner') },
     ...said,
   })
-}
-
-export const toClient = (ctx: PageContext, client_id: string): void => {
-  ctx.status = 303
-  ctx.set('Location', placeOf(client_id))
 }

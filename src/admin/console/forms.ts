@@ -11,6 +11,7 @@ export const page =
   async (ctx) => {
     const visitor = await room.sessions.visitor(ctx.req)
     if (visitor === undefined) return leadToSignIn(ctx)
+    if (visitor.isRemembered && role !== 'viewer') return failurePage(ctx, room, 503)
     if (!mayDo(visitor, role)) return failurePage(ctx, room, 403)
     ctx.state.visitor = visitor
     ctx.type = 'html'
@@ -33,6 +34,18 @@ export const action =
     await page(room, role, (shown) => act(shown, form))(ctx, next)
   }
 
+/** What the functions behind the API's operations take. */
+export const callOf = <Body>(ctx: PageContext, body: Body) => ({
+  ...{ params: ctx.params, body, principal: ctx.state.visitor },
+  ifMatch: undefined,
+})
+
+/** Loading what comes next does not do it again. `place`: a path of the console. */
+export const seeOther = (ctx: PageContext, place: string): void => {
+  ctx.status = 303
+  ctx.set('Location', place)
+}
+
 const leadToSignIn = (ctx: Koa.Context): void => {
   const next = ctx.method === 'GET' ? ctx.url : '/'
   // A part of a page has no place for a form: htmx loads the whole.
@@ -47,9 +60,13 @@ export const readForm = async (ctx: Koa.Context): Promise<URLSearchParams | unde
   if (ctx.get('Content-Encoding') !== '') return undefined
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of ctx.req) {
+  // What is left is not waited for, and the connection lives until the answer is sent.
+  for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
     size += chunk.length
-    if (size > MOST) return undefined
+    if (size > MOST) {
+      ctx.set('Connection', 'close')
+      return undefined
+    }
     chunks.push(chunk)
   }
   return new URLSearchParams(Buffer.concat(chunks).toString('utf8'))

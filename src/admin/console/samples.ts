@@ -115,7 +115,7 @@ const grownBuckets = (
     [before, -1],
   ] as const)
     for (const { name, labels, value } of values) {
-      if (name !== 'portcullis_request_seconds_bucket') continue
+      if (name !== `${SECONDS}_bucket`) continue
       const below = labels.le === '+Inf' ? Number.POSITIVE_INFINITY : Number(labels.le)
       counts.set(below, (counts.get(below) ?? 0) + sign * value)
     }
@@ -135,5 +135,6 @@ const quantile = (buckets: readonly Bucket[], share: number): number | undefined
   return low + ((found.below - low) * (wanted - under)) / Math.max(1, found.count - under)
 }
 
+const SECONDS = 'portcullis_request_seconds'
 const EVERY = 5000
 const KEPT = 720

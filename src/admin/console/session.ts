@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Account } from '../../store/accounts.ts'
-import { equal } from '../../store/secrets.ts'
+import { digest, equal } from '../../store/secrets.ts'
 import type { Sessions } from '../../store/sessions.ts'
+import { StoreUnavailable } from '../../store/store.ts'
 import type { Principal } from '../principal.ts'
 import type { Room } from '../room.ts'
 import { isSameOrigin } from './same-origin.ts'
@@ -12,6 +13,8 @@ export type Visitor = Principal & {
   readonly name: string
   /** Bound to the session: what each form, and each call of the API by a page, has to bring along. */
   readonly csrf: string
+  /** The store does not answer: known from before, to look at what needs no store. */
+  readonly isRemembered?: true
 }
 
 export type ConsoleSessions = {
@@ -28,18 +31,36 @@ export const createConsoleSessions = (
   { stores, clock }: Pick<Room, 'stores' | 'clock'>,
   sessions: Pick<Sessions, 'start' | 'find' | 'end'>,
 ): ConsoleSessions => {
-  const visitor: ConsoleSessions['visitor'] = async (req) => {
-    const value = readCookie(req, COOKIE)
-    const session = value === undefined ? undefined : await sessions.find(value)
-    const account = session && (await stores.accounts.findBySub(session.sub))
-    if (session === undefined || account?.admin === undefined) return undefined
-    return {
+  const known = createMemory(clock)
+
+  const visitorOf = (id: string, account: Account, remote: string): Visitor | undefined =>
+    account.admin && {
       actor: account.username,
       role: account.admin,
-      remote: req.socket.remoteAddress ?? '',
+      remote,
       sub: account.sub,
       name: account.name ?? account.username,
-      csrf: stores.secrets.tag('csrf', ['console', session.id]),
+      csrf: stores.secrets.tag('csrf', ['console', id]),
+    }
+
+  const look = async (value: string, remote: string): Promise<Visitor | undefined> => {
+    const session = await sessions.find(value)
+    const account = session && (await stores.accounts.findBySub(session.sub))
+    return account && visitorOf(session.id, account, remote)
+  }
+
+  const visitor: ConsoleSessions['visitor'] = async (req) => {
+    const value = readCookie(req, COOKIE)
+    if (value === undefined) return undefined
+    const remote = req.socket.remoteAddress ?? ''
+    try {
+      const found = await look(value, remote)
+      known.note(value, found)
+      return found
+    } catch (error) {
+      const remembered = error instanceof StoreUnavailable ? known.of(value) : undefined
+      if (remembered === undefined) throw error
+      return { ...remembered, remote, role: 'viewer', isRemembered: true }
     }
   }
   return {
@@ -53,12 +74,35 @@ export const createConsoleSessions = (
     },
     async start(res, account, remote) {
       const value = await sessions.start({ sub: account.sub, auth_time: clock(), remote })
+      known.note(value, visitorOf(digest(value), account, remote))
       writeCookie(res, COOKIE, value)
     },
     async end(req, res) {
       const value = readCookie(req, COOKIE)
-      if (value !== undefined) await sessions.end(value)
+      if (value !== undefined) {
+        known.note(value, undefined)
+        await sessions.end(value)
+      }
       res.appendHeader('Set-Cookie', `${COOKIE}=; Max-Age=0; ${ATTRIBUTES}`)
+    },
+  }
+}
+
+/** Who the store last said it is, for a while: so that somebody who has signed in sees what is wrong when it is away. */
+const createMemory = (clock: Room['clock']) => {
+  const all = new Map<string, { readonly visitor: Visitor; readonly at: number }>()
+  return {
+    note(value: string, visitor: Visitor | undefined): void {
+      const id = digest(value)
+      all.delete(id)
+      if (visitor === undefined) return
+      all.set(id, { visitor, at: clock() })
+      const [oldest] = all.keys()
+      if (all.size > MOST && oldest !== undefined) all.delete(oldest)
+    },
+    of(value: string): Visitor | undefined {
+      const found = all.get(digest(value))
+      return found !== undefined && clock() - found.at < REMEMBERED ? found.visitor : undefined
     },
   }
 }
@@ -73,6 +117,10 @@ export const readCookie = (req: IncomingMessage, name: string): string | undefin
 export const writeCookie = (res: ServerResponse, name: string, value: string): void => {
   res.appendHeader('Set-Cookie', `${name}=${value}; ${ATTRIBUTES}`)
 }
+
+const MOST = 100
+/** Seconds. */
+const REMEMBERED = 3600
 
 const COOKIE = 'pc_console'
 const ATTRIBUTES = 'Path=/; HttpOnly; SameSite=Strict'

@@ -2,6 +2,7 @@ import type Router from '@koa/router'
 import type Koa from 'koa'
 import { consoleSignInPage } from '../../pages/console/sign-in.ts'
 import { equal } from '../../store/secrets.ts'
+import { StoreUnavailable } from '../../store/store.ts'
 import type { ConsoleRoom } from './console.ts'
 import { failurePage } from './failure.ts'
 import { action, readForm } from './forms.ts'
@@ -51,7 +52,10 @@ const signIn = async (ctx: Koa.Context, room: ConsoleRoom): Promise<void> => {
   const next = placeIn(form.get('next') ?? undefined)
   const username = form.get('username') ?? ''
   const remote = ctx.req.socket.remoteAddress ?? ''
-  const proven = await room.prove({ username, password: form.get('password') ?? '' }, remote)
+  const password = form.get('password') ?? ''
+  const proven = await room.prove({ username, password }, remote).catch(storeAway)
+  if (proven === STORE_AWAY)
+    return showForm(ctx, room, { next, username, status: 503, problem: STORE_AWAY })
   if (proven !== undefined && 'wait' in proven) {
     ctx.set('Retry-After', String(proven.wait))
     return showForm(ctx, room, { next, username, status: 429, problem: TOO_OFTEN })
@@ -68,6 +72,11 @@ const signIn = async (ctx: Koa.Context, room: ConsoleRoom): Promise<void> => {
   ctx.status = 303
 }
 
+const storeAway = (error: unknown): typeof STORE_AWAY => {
+  if (error instanceof StoreUnavailable) return STORE_AWAY
+  throw error
+}
+
 const tokenOf = (browser: string, { stores }: ConsoleRoom): string =>
   stores.secrets.tag('csrf', ['console-sign-in', browser])
 
@@ -79,4 +88,6 @@ const placeIn = (given: unknown): string =>
 
 const FORM = 'pc_console_form'
 const WRONG = 'The username or the password is not right, or the account has no admin role.'
+const STORE_AWAY =
+  'The store does not answer: nobody can sign in until it is back. /readyz and the log say more.'
 const TOO_OFTEN = 'Too many wrong attempts. Wait a while, then try again.'

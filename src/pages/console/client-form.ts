@@ -16,7 +16,7 @@ export type ClientForm = {
 }
 
 /** A client is described by what it is; grant types, authentication and PKCE follow from that. */
-export const KINDS = [
+const KINDS = [
   ['web', 'Web application', 'Runs on a server, signs people in, keeps a secret.'],
   ['public', 'Browser, desktop or phone application', 'Signs people in and cannot keep a secret.'],
   ['machine', 'Machine', 'Acts for itself, without a person; keeps a secret.'],
@@ -87,7 +87,7 @@ const scopeBoxes = (p: {
     ({ scope, description }) =>
       html`<label><input type="checkbox" name="scope" value="${scope}"${p.form.scopes.has(scope) && CHECKED}><code>${scope}</code>
 <span class="soft">${description}</span></label>`,
-  )}<label><input type="checkbox" name="everyScope" value="yes"${p.form.everyScope && CHECKED}>Every scope,
+  )}<label><input type="checkbox" name="everyScope" value="yes"${p.form.everyScope && CHECKED}>Every scope
 <span class="soft">those that are still to come as well</span></label>${p.flaws.has('scope') && html`<p class="flaw">${p.flaws.get('scope') ?? ''}</p>`}</fieldset>`
 
 const CHECKED = html` checked`

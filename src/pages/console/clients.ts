@@ -44,12 +44,15 @@ export const clientsPage = (
         html`<option value="${value}"${value === p.query.source && html` selected`}>${label}</option>`,
     )}</select></div>
 <button type="submit">Search</button>
-${p.mayCreate && html`<a class="button primary" href="/clients/new">New client</a>`}
+${p.mayCreate && html`<a class="button primary" href="/new-client">New client</a>`}
 </form>
 ${table({
   caption: 'Applications that may ask for tokens',
   heads: ['Name', 'client_id', 'From', 'How it gets tokens', 'Last used', 'State'],
-  none: 'No client is like that.',
+  none:
+    p.next === undefined
+      ? 'No client is like that.'
+      : 'None of those that were looked through; go further.',
   rows: p.clients.map((client) => [
     html`<a href="${placeOf(client.client_id)}">${foreign(client.client_name ?? client.client_id)}</a>`,
     html`<code>${foreign(client.client_id, 60)}</code>`,
@@ -84,7 +87,7 @@ ${p.secret !== undefined && shownSecret(p.secret)}
 <div class="panel">${factsOf(client)}</div>
 <p class="actions"><a class="button" href="${addressOf('/grants', { client_id: client.client_id })}">Who gave it access</a>
 <a class="button" href="${addressOf('/audit', { client_id: client.client_id })}">What happened</a>
-<a class="button" href="${at}/try">Try this client</a>
+${p.may.change && html`<a class="button" href="${at}/try">Try this client</a>`}
 ${p.may.change && client.source !== 'file' && html`<a class="button" href="${at}/edit">Change</a>`}</p>
 ${p.may.change && actionsOf(client, at, frame.csrf)}
 ${p.may.remove && client.source !== 'file' && removal(at, frame.csrf, p.etag)}`,
@@ -159,7 +162,7 @@ ${button({ action: `${at}/delete`, csrf, label: 'Delete for good', tone: 'danger
 
 export const placeOf = (client_id: string): string => `/clients/${encodeURIComponent(client_id)}`
 
-export const shortGrant = (type: string): string =>
+const shortGrant = (type: string): string =>
   type === 'urn:ietf:params:oauth:grant-type:device_code' ? 'device_code' : type
 
 const SOURCE_WORDS = {

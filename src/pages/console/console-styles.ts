@@ -11,6 +11,7 @@ code,pre,kbd,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liber
 a{color:var(--accent);text-underline-offset:.2em;text-decoration-thickness:1px}
 a:hover{color:var(--press);text-decoration-thickness:2px}
 :focus-visible{outline:3px solid var(--focus);outline-offset:2px;border-radius:4px}
+.unseen{position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .skip{position:absolute;left:-99rem}
 .skip:focus{left:1rem;top:.5rem;z-index:2;background:var(--panel);padding:.5rem 1rem}
 .bar{display:flex;flex-wrap:wrap;align-items:center;gap:.25rem 1.5rem;padding:.5rem clamp(1rem,3vw,2rem);background:var(--iron);
@@ -39,10 +40,10 @@ h3{margin:1.25rem 0 .5rem;font-size:.9375rem}
 p{margin:.625rem 0;max-width:70ch}
 .soft{color:var(--soft)}
 .panel,.chart,.tiles>div{background:var(--panel);border:1px solid var(--line);border-radius:10px;padding:1rem 1.25rem}
-.panel+.panel{margin-top:1rem}
+.panel+.panel,.panel+.scroll,.scroll+.panel{margin-top:1rem}
 .panel>:first-child,.chart>:first-child{margin-top:0}
 .panel>:last-child{margin-bottom:0}
-.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:.75rem;margin:0 0 1rem}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.75rem;margin:0 0 1rem}
 .tiles>div{padding:.75rem 1rem}
 .tiles dt{color:var(--soft);font-size:.8125rem}
 .tiles dd{margin:.125rem 0 0;font-size:1.375rem;font-weight:650;line-height:1.2}
@@ -64,12 +65,12 @@ svg .line-1{stroke:var(--accent)}svg .line-2{stroke:var(--care);stroke-dasharray
 svg .line-4{stroke:var(--edge)}
 dt.line-1::before{border-color:var(--accent)}dt.line-2::before{border-color:var(--care);border-top-style:dashed}
 dt.line-3::before{border-color:var(--warn)}dt.line-4::before{border-color:var(--edge)}
-.scroll{overflow-x:auto;background:var(--panel);border:1px solid var(--line);border-radius:10px}
+.scroll{position:relative;overflow-x:auto;background:var(--panel);border:1px solid var(--line);border-radius:10px}
 table{border-collapse:collapse;width:100%}
 caption{text-align:left;padding:.625rem 1rem;color:var(--soft)}
-th,td{padding:.5rem 1rem;text-align:left;vertical-align:top;border-top:1px solid var(--line)}
+th,td{max-width:26rem;overflow-wrap:break-word;padding:.5rem 1rem;text-align:left;vertical-align:top;border-top:1px solid var(--line)}
 thead th{border-top:0;font-size:.8125rem;color:var(--soft);font-weight:600;white-space:nowrap}
-td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
+td.number{font-variant-numeric:tabular-nums}
 td time,td.short{white-space:nowrap}
 tbody tr:hover{background:var(--well)}
 .tag{display:inline-block;padding:0 .5rem;margin:.0625rem .125rem .0625rem 0;border-radius:99px;background:var(--tint);color:var(--accent);
@@ -80,7 +81,7 @@ font-size:.8125rem;font-weight:600;white-space:nowrap}
 .facts dt{color:var(--soft)}
 .facts dd{margin:0}
 .filters{display:flex;flex-wrap:wrap;align-items:end;gap:.75rem;margin:0 0 1rem}
-.filters label,.stack label,.stack legend{display:block;font-weight:600;font-size:.875rem}
+.filters label,.stack>label,.stack legend,.stack>div>label{display:block;font-weight:600;font-size:.875rem}
 input,select,textarea{font:inherit;color:inherit;background:var(--well);border:1.5px solid var(--edge);border-radius:8px;
 padding:.375rem .625rem;min-height:2.5rem;max-width:100%}
 input[type=checkbox],input[type=radio]{min-height:0;width:1.125rem;height:1.125rem;accent-color:var(--accent);vertical-align:-.1875rem;
@@ -88,12 +89,17 @@ margin:0 .5rem 0 0}
 textarea{width:100%;min-height:5rem;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.8125rem}
 .stack{max-width:44rem}
 .stack>label,.stack>fieldset{margin-top:1rem}
-.stack input:not([type=checkbox]):not([type=radio]),.stack select{width:100%;margin-top:.25rem}
+.stack>input[type=hidden]+label,.stack.panel>input[type=hidden]+fieldset{margin-top:0}
+.stack input:not([type=checkbox]):not([type=radio]),.stack select,.stack textarea{width:100%;margin-top:.25rem}
 .stack .hint{margin:.25rem 0 0;color:var(--soft);font-size:.875rem}
 .stack [aria-invalid]{border-color:var(--warn)}
 .flaw{color:var(--warn);font-weight:600;margin:.25rem 0 0}
+legend{padding:0}
 fieldset{border:0;margin:0;padding:0;min-width:0}
-fieldset label{display:block;font-weight:400;padding:.25rem 0}
+fieldset label{display:block;font-weight:400;padding:.375rem 0 .375rem 1.625rem}
+fieldset label>input[type=checkbox],fieldset label>input[type=radio]{margin-left:-1.625rem}
+fieldset label .soft{display:block;font-size:.875rem}
+.caution{padding:.625rem 1rem;border-radius:8px;border:1px solid var(--care);border-left-width:5px;background:var(--care-tint);color:var(--care);max-width:none}
 button,.button{display:inline-flex;align-items:center;justify-content:center;min-height:2.5rem;padding:.375rem 1rem;font:inherit;
 font-weight:600;text-decoration:none;cursor:pointer;border:1.5px solid var(--edge);border-radius:8px;background:transparent;color:var(--ink)}
 button:hover,.button:hover{border-color:var(--ink);color:var(--ink)}
@@ -110,10 +116,23 @@ background:var(--warn-tint);color:var(--warn);font-weight:600;max-width:none}
 pre{margin:.5rem 0;padding:.75rem 1rem;overflow-x:auto;background:var(--well);border:1px solid var(--line);border-radius:8px;
 white-space:pre-wrap}
 details{margin:.5rem 0}
+.hops ol{list-style:none;margin:0;padding:0;counter-reset:hop}
+.hops li{background:var(--panel);border:1px solid var(--line);border-radius:10px;padding:1rem 1.25rem;margin-top:1rem;counter-increment:hop}
+.hops li>h3{margin:0}.hops li>h3::before{content:counter(hop) ". "}
+.exchange{display:grid;gap:.75rem}
+.pane{min-width:0;border:1px solid var(--line);border-radius:8px;background:var(--well);overflow:hidden}
+.pane h3{margin:0;padding:.5rem .875rem;border-bottom:1px solid var(--line);font-size:.875rem}
+.pane h3 span{margin-left:.375rem;font-weight:400;color:var(--soft)}
+.pane pre{margin:0;border:0;border-radius:0;max-height:30rem;overflow:auto;line-height:1.6}
+pre b.good{color:var(--accent)}pre b.bad{color:var(--warn)}pre i{font-style:normal;color:var(--soft)}
+mark{background:var(--care-tint);color:var(--care);border-radius:3px;padding:0 .125rem;box-shadow:inset 0 -1px 0 var(--care)}
+.pane .aside{margin:0;padding:.375rem .875rem;border-top:1px solid var(--line);font-size:.8125rem;color:var(--soft);max-width:none}
+.hops+datalist+.panel{margin-top:1rem}
 summary{cursor:pointer;font-weight:600;padding:.25rem 0}
 .added{background:var(--tint)}.removed{background:var(--warn-tint)}
 @media(max-width:40rem){th,td{padding:.5rem .75rem}.bar{gap:.25rem .75rem}nav{order:3;flex-basis:100%}nav ul{flex-wrap:nowrap;overflow-x:auto}
 nav a{white-space:nowrap}.facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.5rem}}
+@media(min-width:70rem){.exchange{grid-template-columns:1fr 1fr}}
 @media(min-width:160rem){body{font-size:1.125rem}}
 @media(forced-colors:active){.tag,.panel,.chart{border:1px solid}svg .line-1,svg .line-2,svg .line-3,svg .line-4{stroke:CanvasText}}
 `

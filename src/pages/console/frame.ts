@@ -1,12 +1,14 @@
+import { displayed } from '../displayed.ts'
 import { type Html, html } from '../html.ts'
 import { mark } from '../mark.ts'
+import { foreign } from './parts.ts'
 
 /** Who looks at the console, and what every page of it needs. */
 export type Frame = {
   readonly person: { readonly name: string; readonly role: string }
   /** For forms of the page. */
   readonly csrf: string
-  readonly assets: { readonly style: string; readonly script: string }
+  readonly assets: { readonly style: string; readonly script: string; readonly icon: string }
   /** What must not be overlooked, on every page. */
   readonly warnings: readonly string[]
 }
@@ -25,10 +27,10 @@ export const consolePage = (
       ([path, name]) => html`<li><a href="${path}"${path === p.path && CURRENT}>${name}</a></li>`,
     )}</ul></nav>
 <form class="who" method="post" action="/sign-out"><input type="hidden" name="csrf" value="${frame.csrf}">
-<span><bdi>${frame.person.name}</bdi> <small>${frame.person.role}</small></span>
+<span>${foreign(frame.person.name, 40)} <small>${frame.person.role}</small></span>
 <button type="submit">Sign out</button></form></header>
 ${frame.warnings.map((warning) => html`<p class="warning" role="alert">${warning}</p>`)}
-<main id="main" tabindex="-1"><h1>${p.title}</h1>
+<main id="main" tabindex="-1"><h1>${foreign(p.title)}</h1>
 ${p.main}</main>`,
   )
 
@@ -42,7 +44,7 @@ export const openPage = (
     p.title,
     html`<header class="bar"><span class="home">${mark}<span class="word">Portcullis</span></span></header>
 ${p.warnings.map((warning) => html`<p class="warning" role="alert">${warning}</p>`)}
-<main id="main" class="narrow"><h1>${p.title}</h1>
+<main id="main" class="narrow"><h1>${foreign(p.title)}</h1>
 ${p.main}</main>`,
   )
 
@@ -55,7 +57,8 @@ const shell = (assets: Frame['assets'], title: string, body: Html): string =>
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
 <meta name="htmx-config" content="${HTMX}">
-<title>${title} · Portcullis console</title>
+<title>${displayed(title)} · Portcullis console</title>
+<link rel="icon" type="image/svg+xml" href="${assets.icon}">
 <link rel="stylesheet" href="${assets.style}">
 <script src="${assets.script}" defer></script>
 </head>

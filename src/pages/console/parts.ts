@@ -62,9 +62,13 @@ export const button = (p: {
   readonly csrf: string
   readonly label: string
   readonly tone?: 'primary' | 'danger'
+  /** What it is done to, for whoever does not see the row that it stands in. */
+  readonly named?: string
   readonly fields?: Readonly<Record<string, string>>
 }): Html => html`<form method="post" action="${p.action}">${hidden({ csrf: p.csrf, ...p.fields })}
-<button class="${p.tone ?? ''}" type="submit">${p.label}</button></form>`
+<button class="${p.tone ?? ''}" type="submit">${p.label}${
+  p.named !== undefined && html`<span class="unseen">: ${displayed(p.named, 120)}</span>`
+}</button></form>`
 
 export const hidden = (fields: Readonly<Record<string, string>>): readonly Html[] =>
   Object.entries(fields).map(

@@ -6,7 +6,7 @@ export type ShownScope = {
   readonly scope: string
   readonly description: string
   readonly routes: readonly string[]
-  /** Live grants that have it, and of those the ones whose tokens were used on a route that asks for it. */
+  /** Live grants that have it, and of those the ones whose tokens were last used on a route that asks for it. */
   readonly granted: number
   readonly used: number
 }
@@ -30,7 +30,7 @@ export const scopesPage = (
         'What people read',
         'Routes that ask for it',
         'Grants that have it',
-        'Of those, used where it is asked for',
+        'Of those, last used where it is asked for',
       ],
       none: 'The configuration defines no scope.',
       rows: p.scopes.map(({ scope, description, routes, granted, used }) => [

@@ -5,7 +5,7 @@ import { digest, type Secrets } from './secrets.ts'
 import type { Store, Write } from './store.ts'
 
 /** Something that an operator may have to answer for later. */
-type AuditEvent = {
+export type AuditEvent = {
   /** Names it. */
   readonly id: string
   /** Seconds since the epoch. */

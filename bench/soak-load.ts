@@ -12,6 +12,8 @@ export type SoakLoad = {
   readonly surprises: ReadonlyMap<string, number>
   /** How often each kind was begun. */
   readonly done: ReadonlyMap<string, number>
+  /** At most so many rows must be there by what was issued, and by the lives of docs/storage.md and of the configuration. */
+  due(): number
   /** Milliseconds of each answer since the last call. */
   take(): number[]
   stop(): Promise<void>
@@ -19,6 +21,9 @@ export type SoakLoad = {
 
 type Answer = { readonly status: number; readonly body: string }
 type Family = { readonly born: number; readonly access: string; readonly refresh: string }
+
+/** Seconds that a row of each is kept: a request that was answered, a code and its use, and with a margin the others. */
+const KEPT = { request: 2400 + 60, code: 45 + 600 + 60, token: 240 }
 
 /** Seconds: less than the lives that the configuration of the soak gives. */
 const TOKEN_USE = 30
@@ -33,6 +38,8 @@ export const soakLoad = (origin: string, rate: number): SoakLoad => {
   const families: Family[] = []
   const under = new Set<Promise<void>>()
   const web = createClient(origin, 'web', { secret: 'web-secret' })
+  const flows: number[] = []
+  const issued: number[] = []
   let times: number[] = []
   let ada = createPerson('ada', 'ada-password')
   let authorized = 0
@@ -76,6 +83,7 @@ export const soakLoad = (origin: string, rate: number): SoakLoad => {
     const grant = { grant_type: 'client_credentials' }
     const { status, body } = await timed(() => web.post('token', grant))
     expect('token', status, 200)
+    issued.push(performance.now())
     const value = String(body.access_token)
     tokens.push({ born: performance.now() / 1000, value })
     return value
@@ -103,6 +111,8 @@ export const soakLoad = (origin: string, rate: number): SoakLoad => {
     const callback = await authorize(client.authorizationUrl())
     const { status, body } = await timed(() => client.redeem(callback))
     expect('code', status, 200)
+    flows.push(performance.now())
+    issued.push(performance.now())
     const again = Math.random() < 0.1 ? await client.redeem(callback) : undefined
     if (again) return expect('code again', again.status, 400)
     families.push({
@@ -117,6 +127,7 @@ export const soakLoad = (origin: string, rate: number): SoakLoad => {
     if (family === undefined || performance.now() / 1000 - family.born > FAMILY_USE) return begin()
     const { status, body } = await timed(() => web.refresh(family.refresh))
     expect('refresh', status, 200)
+    issued.push(performance.now())
     const next = {
       ...family,
       access: String(body.access_token),
@@ -234,6 +245,13 @@ export const soakLoad = (origin: string, rate: number): SoakLoad => {
   return {
     surprises,
     done,
+    due() {
+      const within = (moments: readonly number[], seconds: number) =>
+        moments.filter((moment) => performance.now() - moment < seconds * 1000).length
+      // A grant, a token and when it was last used; a session and its use now and then.
+      const short = 3 * within(issued, KEPT.token) + 40
+      return short + within(flows, KEPT.request) + 2 * within(flows, KEPT.code)
+    },
     take() {
       const taken = times
       times = []

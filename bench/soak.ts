@@ -45,14 +45,16 @@ const port = typeof address === 'object' && address !== null ? address.port : 0
 
 const server = await serverKinds.find(({ kind }) => kind === values.store)?.start()
 
-// Lives are short, so that rows end as fast as they come from the third minute on.
+// Lives are short and the cache is small, so that both are as full as they get from the fifth minute on. A note that a
+// request was answered is kept for forty minutes whatever the configuration: `due` reckons with that.
 const yaml = `
 ${server === undefined ? '' : `store: '${server.url('soak')}'`}
 secret: a-secret-of-the-soak-that-is-long-enough
 demo: true
 log: { access: false }
-tokens: { accessToken: 45s, refreshToken: 90s, grant: 120s, refreshRetry: 5s, cache: 30s }
+tokens: { authorizationCode: 45s, accessToken: 45s, refreshToken: 90s, grant: 120s, refreshRetry: 5s, cache: 30s }
 sessions: { idle: 2m, absolute: 4m }
+limits: { cachedTokens: 500 }
 scopes: { orders.read: See your orders, orders.write: Change your orders }
 upstreams: { orders: 'http://127.0.0.1:${port}' }
 routes:
@@ -89,6 +91,7 @@ type Line = {
   readonly resident: number
   readonly files: number
   readonly rows: number
+  readonly due: number
   readonly answers: number
   readonly p50: number
   readonly p99: number
@@ -104,7 +107,7 @@ const look = async (): Promise<Line> => {
     heap: held.heap / MIB,
     resident: held.resident / MIB,
     files: held.files,
-    ...{ rows, lag: lag * 1000, answers: times.length },
+    ...{ rows, due: load.due(), lag: lag * 1000, answers: times.length },
     p50: percentile(times, 0.5),
     p99: percentile(times, 0.99),
   }
@@ -123,9 +126,12 @@ console.log(
   `${MINUTES} minutes on ${server?.kind ?? 'sqlite'}, ${RATE} steps a second, a reload a minute\n`,
 )
 console.log(
-  '| minute | heap MiB | RSS MiB | files | rows | answers | p50 ms | p99 ms | loop lag ms | surprises |',
+  '| minute | heap MiB | RSS MiB | files | rows | due | answers | p50 ms | p99 ms | loop lag ms | surprises |',
 )
-console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |')
+console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |')
+const unexpected = (): string =>
+  [...load.surprises].map(([what, many]) => `${what} (${many})`).join(', ') || 'nothing'
+let told = 'nothing'
 const lines: Line[] = []
 const began = performance.now()
 for (let minute = 1; minute <= MINUTES; minute += 1) {
@@ -133,31 +139,30 @@ for (let minute = 1; minute <= MINUTES; minute += 1) {
   const line = await look()
   lines.push(line)
   const surprises = [...load.surprises.values()].reduce((sum, many) => sum + many, 0)
-  const { heap, resident, files, rows, answers, p50, p99, lag } = line
+  const { heap, resident, files, rows, due, answers, p50, p99, lag } = line
   console.log(
-    `| ${minute} | ${heap.toFixed(1)} | ${resident.toFixed(0)} | ${files} | ${rows} | ${answers} | ${p50.toFixed(1)} | ${p99.toFixed(1)} | ${lag.toFixed(0)} | ${surprises} |`,
+    `| ${minute} | ${heap.toFixed(1)} | ${resident.toFixed(0)} | ${files} | ${rows} | ${due} | ${answers} | ${p50.toFixed(1)} | ${p99.toFixed(1)} | ${lag.toFixed(0)} | ${surprises} |`,
   )
   await reload(minute)
+  // What they are, as soon as they come.
+  if (unexpected() !== told) console.error(unexpected())
+  told = unexpected()
 }
 await load.stop()
 const settled = lines.slice(Math.ceil(lines.length / 3))
 const reloads = await metricOf(gateway, RELOADS)
 const alive = gateway.child.exitCode === null && gateway.child.signalCode === null
 const rising = slope(settled.map(({ heap }) => heap))
-const half = Math.ceil(settled.length / 2)
-const mean = (part: readonly Line[], of: (line: Line) => number) =>
-  part.reduce((sum, line) => sum + of(line), 0) / Math.max(1, part.length)
-const rowsGrown =
-  mean(settled.slice(-half), ({ rows }) => rows) / mean(settled.slice(0, half), ({ rows }) => rows)
+const most = Math.max(...settled.map(({ rows, due }) => rows / due))
 console.log(`
 heap, of the last two thirds: ${rising.toFixed(2)} MiB each ten minutes
-rows, the second half of these beside the first: ${rowsGrown.toFixed(2)}
+rows: at most ${most.toFixed(2)} of what must be there
 reloads: ${reloads}
 steps: ${[...load.done].map(([name, many]) => `${name} ${many}`).join(', ')}
-unexpected: ${[...load.surprises].map(([what, many]) => `${what} (${many})`).join(', ') || 'nothing'}
+unexpected: ${unexpected()}
 still alive: ${alive ? 'yes' : 'no'}`)
 const clean = load.surprises.size === 0 && alive && reloads >= MINUTES
-process.exitCode = clean && rising < 1 && rowsGrown < 1.1 ? 0 : 1
+process.exitCode = clean && rising < 1 && most <= 1 ? 0 : 1
 await gateway.stop()
 await server?.stop()
 for (const peer of sockets.clients) peer.terminate()

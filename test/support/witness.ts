@@ -31,8 +31,8 @@ registration: open
 limits: { registrations: { points: 1000000, duration: 1m, total: 1000000 }, registeredClients: 1000000 }
 tokens: { authorizationCode: 10m }
 scopes: { orders.read: See your orders, orders.write: Change your orders }
-upstreams: { orders: 'http://127.0.0.1:${upstream}' }
-routes: [{ path: /orders/*, upstream: orders, scope: orders.read }]
+upstreams: { things: 'http://127.0.0.1:${upstream}' }
+routes: [{ path: /things/*, upstream: things, scope: orders.read }]
 clients:
   - client_id: web
     client_secret: web-secret
@@ -66,7 +66,10 @@ export const createWitness = (origin: string): Witness => {
 
   const codeFrom = async (person: Person): Promise<Code> => {
     const client = newClient()
-    const callback = await person.authorize(client.authorizationUrl())
+    // A page that says 503 ends in an error, too.
+    const callback = await person.authorize(client.authorizationUrl()).catch((cause: Error) => {
+      throw new Unanswered(cause.message.split('\n', 1)[0])
+    })
     if (!callback.searchParams.has('code')) throw new Unanswered(callback.href)
     return { client, callback }
   }
@@ -118,7 +121,7 @@ export const createWitness = (origin: string): Witness => {
     await response.arrayBuffer()
     return response.status
   }
-  const call = (token: string) => bearer(`${origin}/orders/1`, token)
+  const call = (token: string) => bearer(`${origin}/things/1`, token)
 
   const check = async (
     what: string,

@@ -22,6 +22,9 @@ export type SoakLoad = {
 type Answer = { readonly status: number; readonly body: string }
 type Family = { readonly born: number; readonly access: string; readonly refresh: string }
 
+/** An answer that was counted already. */
+class Refused extends Error {}
+
 /** Seconds that a row of each is kept: a request that was answered, a code and its use, and with a margin the others. */
 const KEPT = { request: 2400 + 60, code: 45 + 600 + 60, token: 240 }
 
@@ -83,6 +86,8 @@ export const soakLoad = (origin: string, rate: number): SoakLoad => {
     const grant = { grant_type: 'client_credentials' }
     const { status, body } = await timed(() => web.post('token', grant))
     expect('token', status, 200)
+    // Who has none goes without, and is no surprise a second time.
+    if (status !== 200) throw new Refused()
     issued.push(performance.now())
     const value = String(body.access_token)
     tokens.push({ born: performance.now() / 1000, value })
@@ -111,6 +116,7 @@ export const soakLoad = (origin: string, rate: number): SoakLoad => {
     const callback = await authorize(client.authorizationUrl())
     const { status, body } = await timed(() => client.redeem(callback))
     expect('code', status, 200)
+    if (status !== 200) return
     flows.push(performance.now())
     issued.push(performance.now())
     const again = Math.random() < 0.1 ? await client.redeem(callback) : undefined
@@ -127,6 +133,7 @@ export const soakLoad = (origin: string, rate: number): SoakLoad => {
     if (family === undefined || performance.now() / 1000 - family.born > FAMILY_USE) return begin()
     const { status, body } = await timed(() => web.refresh(family.refresh))
     expect('refresh', status, 200)
+    if (status !== 200) return
     issued.push(performance.now())
     const next = {
       ...family,
@@ -236,7 +243,9 @@ export const soakLoad = (origin: string, rate: number): SoakLoad => {
       count(done, kind.name)
       const step = kind
         .once()
-        .catch((error: Error) => void surprise(`${kind.name}: ${error.message}`))
+        .catch((error: Error) => {
+          if (!(error instanceof Refused)) surprise(`${kind.name}: ${error.message}`)
+        })
         .finally(() => under.delete(step))
       under.add(step)
     }

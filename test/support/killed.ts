@@ -70,7 +70,7 @@ export const killUnderLoad = async (
       for (const problem of await witness.hold()) problems.push(`round ${round}: ${problem}`)
     }
     // Those of whoever asked go when they have been idle.
-    await until(() => filesOf(gateway) <= before.files + SLACK, 60)
+    await until(() => filesOf(gateway) <= before.files + SLACK, 100)
     const rows = await metricOf(gateway, /^portcullis_store_rows (\S+)$/m)
     const after = await heldBy(gateway)
     await gateway.end()
@@ -85,7 +85,7 @@ export const killUnderLoad = async (
 }
 
 /** Connections that are kept for the next request. */
-const SLACK = 12
+const SLACK = 24
 
 const damageOfFile = (folder: string): string => {
   const database = new DatabaseSync(join(folder, 'data/portcullis.db'))

@@ -128,7 +128,8 @@ export const suffer = async (trouble: Trouble, seconds: number): Promise<Trouble
     await until(async () => (await fetch(`${gateway.admin}/readyz`)).status === 200, 10)
     await again.stop()
     problems.push(...probed.problems, ...(await witness.hold()))
-    await until(() => filesOf(gateway) <= before.files + SLACK, 60)
+    await until(() => proxy.connections() <= MOST_CONNECTIONS, 20)
+    await until(() => filesOf(gateway) <= before.files + SLACK, 100)
     const grown = ((await heldBy(gateway)).heap - before.heap) / 2 ** 20
     if (grown > MOST_GROWN) problems.push(`${grown.toFixed(1)} MiB more`)
     if (/unhandledRejection|uncaughtException/.test(gateway.output()))
@@ -144,7 +145,10 @@ export const suffer = async (trouble: Trouble, seconds: number): Promise<Trouble
   }
 }
 
-const SLACK = 12
+// Of a pool, and the one that listens.
+const MOST_CONNECTIONS = 12
+// Those, and connections of clients that are kept for the next request.
+const SLACK = 24
 // MiB: what it caches of what was asked meanwhile.
 const MOST_GROWN = 12
 

@@ -1,4 +1,5 @@
-import { type Held, vanish } from '../test/support/vanishing-websockets.ts'
+import type { Held } from '../test/support/held.ts'
+import { vanish } from '../test/support/vanishing-websockets.ts'
 
 // WebSockets of which one half vanish. Ends with 1 when any of the other half went, too, or when something stays behind.
 

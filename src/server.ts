@@ -16,6 +16,7 @@ import { createThrottles } from './oauth/throttle.ts'
 import { createReloadTally, type ReloadTally } from './reload-tally.ts'
 import type { AuditTrail } from './store/audit-trail.ts'
 import { openStores, type Stores } from './store/open.ts'
+import { watchClock } from './telemetry/clock-jump.ts'
 import { counted } from './telemetry/counted-log.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics, expositionOf, type Metrics, type Snapshot } from './telemetry/metrics.ts'
@@ -198,6 +199,7 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
   exportRoutes(metrics, routes)
 
   const stalls = watchStalls(metrics, log)
+  const steps = watchClock(deps.clock, log)
 
   return {
     metrics,
@@ -258,6 +260,7 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
       if (!handOver) await listeners.leaveAdmin()
       closeSide()
       stalls.stop()
+      steps.stop()
       await stores.close()
       return cut
     },

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
@@ -165,15 +166,15 @@ describe('R-36 the event loop stands still', () => {
 })
 
 describe('R-41 a mistake of ours that nobody caught (docs/operations.md)', () => {
-  /** Throws, or rejects, in the open when the file is there; not in the thread that writes to the store. */
+  /** Throws, or rejects, in the open when the file is there; `thread`: in the thread that writes to the store. */
   const bomb = (file: string) => `
     import { existsSync, unlinkSync } from 'node:fs'
     import { isMainThread } from 'node:worker_threads'
-    if (isMainThread) setInterval(() => {
-      for (const kind of ['throw', 'reject']) {
+    setInterval(() => {
+      for (const kind of isMainThread ? ['throw', 'reject'] : ['thread']) {
         if (!existsSync(${JSON.stringify(file)} + kind)) continue
         unlinkSync(${JSON.stringify(file)} + kind)
-        if (kind === 'throw') throw new Error('a mistake of ours')
+        if (kind !== 'reject') throw new Error('a mistake of ours')
         Promise.reject(new Error('a promise that nobody awaits'))
       }
     }, 20).unref()`
@@ -184,7 +185,8 @@ describe('R-41 a mistake of ours that nobody caught (docs/operations.md)', () =>
     const fuse = join(folder, 'fuse-')
     const module = `data:text/javascript,${encodeURIComponent(bomb(fuse))}`
     const running = await start(yaml, { execArgv: ['--import', module] })
-    return { ...running, ignite: (kind: 'throw' | 'reject') => writeFile(fuse + kind, '') }
+    const ignite = (kind: 'throw' | 'reject' | 'thread') => writeFile(fuse + kind, '')
+    return { ...running, ignite, burning: () => existsSync(`${fuse}thread`) }
   }
 
   it('a rejection is logged with its stack, and it goes on', async () => {
@@ -206,6 +208,35 @@ describe('R-41 a mistake of ours that nobody caught (docs/operations.md)', () =>
     expect(running.child.exitCode).toBe(1)
     expect(running.output()).toMatch(/"event":"process.uncaughtException".*a mistake of ours/)
     expect(load.failures.filter((failure) => !failure.includes('ECONNREFUSED'))).toEqual([])
+  })
+
+  it('in the thread that writes is logged, what waits for it is 503, and another thread takes its place', async () => {
+    const running = await startWithBomb(`${configuration(await startUpstream())}
+scopes: { one: First }
+clients:
+  - { client_id: job, client_secret: a-secret-of-the-test, grant_types: [client_credentials], scope: one }
+`)
+    const issue = async () => {
+      const answer = await fetch(`${running.origin}/oauth/token`, {
+        method: 'POST',
+        headers: { authorization: `Basic ${btoa('job:a-secret-of-the-test')}` },
+        body: new URLSearchParams({ grant_type: 'client_credentials' }),
+      })
+      return answer.status
+    }
+    expect(await issue()).toBe(200)
+    const threadEnds = /"event":"store.thread".*a mistake of ours/g
+    for (let round = 1; round <= 3; round++) {
+      await running.ignite('thread')
+      const statuses = []
+      // None hangs: each is done, or said not to be.
+      while (running.burning()) statuses.push(await issue())
+      for (const status of statuses) expect([200, 503]).toContain(status)
+      await until(() => (running.output().match(threadEnds) ?? []).length === round)
+      await until(async () => (await issue()) === 200)
+    }
+    expect(alive(running.child)).toBe(true)
+    await until(async () => (await fetch(`${running.admin}/readyz`)).status === 200)
   })
 
   it('of one worker ends that one; the other serves, and another takes its place', async () => {

@@ -88,12 +88,12 @@ export const createCodes = ({ store, secrets, clock, terms, tokenLife }: CodeDep
     const code: Code = JSON.parse(row)
     if (code.grant.term !== terms.of(code.client_id, code.grant.sub)) return undefined
     if (spent !== undefined) return { ...code, spent: JSON.parse(spent) }
-    return code.expires > clock() ? code : undefined
+    return isCurrent(code, clock()) ? code : undefined
   },
 
   async claim(code, { client_id, redeemed, writes = [] }) {
     const now = clock()
-    if (code.expires <= now) return 'lost'
+    if (!isCurrent(code, now)) return 'lost'
     const spent: Spent = { at: now, client_id, grant_id: code.grant.id }
     const won = await store.batch([
       {
@@ -126,6 +126,12 @@ const codeOf = (request: CodeRequest, id: string, now: number): Code => ({
   expires: now + request.lifetime,
 })
 
+// One that was issued well after now tells of a clock that was set back: it must not live on for as long as that.
+const isCurrent = ({ expires, grant }: Code, now: number): boolean =>
+  expires > now && grant.created <= now + SKEW
+
+// Seconds that the clocks of two instances may differ.
+const SKEW = 60
 // Seconds that an unredeemed grant outlives its code, so that a claim in the last moment finds it.
 const MARGIN = 10
 // Seconds that a spent code is known after its life, so that a replay can be told from a guess.

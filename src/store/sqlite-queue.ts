@@ -21,6 +21,8 @@ type QueueDeps = WriterSettings & {
   readonly deadline: number
   /** Messages were committed, perhaps after their caller was told otherwise. */
   readonly told: () => void
+  /** The thread ended by a mistake or a lack. Told once, until one has done something again. */
+  readonly failed: (cause: unknown) => void
 }
 
 /**
@@ -32,6 +34,7 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
   const waiting = new Map<number, (outcome: Outcome) => void>()
   let worker: Worker | undefined
   let ready = false
+  let failing = false
   let lastId = 0
   /** Jobs that the thread has and has not answered. */
   let inFlight = 0
@@ -48,6 +51,8 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
     thread.on('message', hear)
     thread.on('error', (cause) => {
       reason = cause.message
+      if (!failing) deps.failed(cause)
+      failing = true
     })
     thread.on('exit', () => {
       if (worker === thread) worker = undefined
@@ -60,6 +65,7 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
 
   const hear = (outcomes: readonly Outcome[]): void => {
     ready = true
+    if (outcomes.length > 0) failing = false
     if (outcomes.some((outcome) => 'committed' in outcome && outcome.told)) deps.told()
     inFlight -= outcomes.length
     answer(outcomes)

@@ -30,7 +30,11 @@ export const sqliteStore = (file: string, deps: SqliteDeps): Store => {
   const reader = createReader(database, deadline)
   const channel = createChannel(database, process, listeners.tell)
   const { maximumPages } = deps
-  const queue = createWriteQueue({ file, maximumPages, deadline, told: () => poll() })
+  const queue = createWriteQueue({
+    ...{ file, maximumPages, deadline },
+    told: () => poll(),
+    failed: (cause) => log.error('store.thread', { file, cause }),
+  })
   const isInPlace = sameFile(file)
   let closed = false
   let inPlace = true

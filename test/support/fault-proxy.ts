@@ -23,12 +23,17 @@ export const startFaultProxy = async (
   let swallowing = false
 
   const pass = (from: Socket, into: Socket, change: (chunk: Buffer) => Buffer): void => {
+    // Whatever the delay is changed to, nothing overtakes.
+    const waiting: Buffer[] = []
+    let due = 0
+    const send = (chunk: Buffer | undefined) =>
+      void (chunk === undefined || into.destroyed || into.write(change(chunk)))
     from.on('data', (chunk: Buffer) => {
       if (swallowing) return
-      const send = () => void (into.destroyed || into.write(change(chunk)))
-      // Equal delays, so that nothing overtakes.
-      if (late === 0) send()
-      else setTimeout(send, late)
+      if (late === 0 && waiting.length === 0) return send(chunk)
+      waiting.push(chunk)
+      due = Math.max(due, performance.now() + late)
+      setTimeout(() => send(waiting.shift()), due - performance.now())
     })
   }
 

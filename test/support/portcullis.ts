@@ -59,25 +59,49 @@ export type SpawnedPortcullis = Omit<Portcullis, 'server' | 'logged'> & {
   readonly env: Readonly<Record<string, string>>
   /** Standard output and standard error. */
   output(): string
+  /** Ends it, and leaves its files. */
+  end(): Promise<void>
+}
+
+type SpawnOptions = {
+  readonly env?: Record<string, string>
+  readonly execArgv?: readonly string[]
+  /** How many files it may have open; `most`: as many as it is allowed to ask for. */
+  readonly files?: number | 'most'
+  /** What a shell does first, in the process that becomes it. */
+  readonly first?: string
 }
 
 /** Starts it as a process of its own, `portcullis start`, and waits until it is ready. */
 export const spawnPortcullis = async (
   yaml: string,
-  /** `files`: how many it may have open; `most`: as many as it is allowed to ask for. */
-  options: {
-    env?: Record<string, string>
-    execArgv?: readonly string[]
-    files?: number | 'most'
-  } = {},
+  options: SpawnOptions = {},
 ): Promise<SpawnedPortcullis> => {
   const { folder, file, port, adminPort, origin } = await layOut(yaml)
-  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
   const env = { ORIGIN: origin, PORT: String(port), ...options.env }
+  return launch(
+    { folder, file, port, admin: `http://127.0.0.1:${adminPort}`, origin, env },
+    options,
+  )
+}
+
+/** The same once more, after it ended. */
+export const respawnPortcullis = (
+  ended: SpawnedPortcullis,
+  options: Omit<SpawnOptions, 'env'> = {},
+): Promise<SpawnedPortcullis> => launch(ended, options)
+
+const launch = async (
+  laid: Omit<SpawnedPortcullis, 'child' | 'output' | 'stop' | 'end'>,
+  options: SpawnOptions,
+): Promise<SpawnedPortcullis> => {
+  const { folder, file, port, admin, origin, env } = laid
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
   const command = [process.execPath, ...(options.execArgv ?? []), main, 'start', '--config', file]
   const files = options.files === 'most' ? '"$(ulimit -Hn)"' : options.files
   const limited = files === undefined ? '' : `ulimit -n ${files}; `
-  const child = spawn('/bin/sh', ['-c', `${limited}exec "$@"`, 'sh', ...command], {
+  const first = options.first === undefined ? '' : `${options.first}; `
+  const child = spawn('/bin/sh', ['-c', `${limited}${first}exec "$@"`, 'sh', ...command], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -89,23 +113,19 @@ export const spawnPortcullis = async (
     output += chunk
   })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  const admin = `http://127.0.0.1:${adminPort}`
   await until(async () => {
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}:\n${output}`)
     return (await fetch(`${admin}/readyz`).catch(() => undefined))?.status === 200
   }, 30)
+  const end = (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGINT')
+    return ended
+  }
   return {
-    origin,
-    port,
-    admin,
-    folder,
-    file,
-    env,
-    child,
+    ...{ folder, file, port, admin, origin, env, child, end },
     output: () => output,
     async stop() {
-      if (child.exitCode === null && child.signalCode === null) child.kill('SIGINT')
-      await ended
+      await end()
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -1,10 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { COLLECTING, filesOf, type Held, heldBy, metricOf, type Program } from './held.ts'
 import { spawnPortcullis, until } from './portcullis.ts'
-
-/** What a program held: files, and bytes of heap and in all. */
-export type Held = { readonly files: number; readonly heap: number; readonly resident: number }
 
 export type Vanishing = {
   /** Before any, with all open, with the vanished half gone, with all gone. */
@@ -34,9 +31,7 @@ export const vanish = async (count: number, idle: number): Promise<Vanishing> =>
   const upstream = peers('upstream')
   const target = await upstream.port()
   const gateway = await spawnPortcullis(configuration(target, idle), {
-    env: {
-      NODE_OPTIONS: `--import=${new URL('./collecting-at-signal-process.ts', import.meta.url).href}`,
-    },
+    env: COLLECTING,
     files: 'most',
   })
   try {
@@ -122,33 +117,8 @@ const issue = async (origin: string): Promise<string> => {
   return access_token
 }
 
-type Program = Awaited<ReturnType<typeof spawnPortcullis>>
-
-const filesOf = ({ child: { pid } }: Program): number => readdirSync(`/proc/${pid}/fd`).length
-
-/** The least of some looks, before each of which garbage is collected. */
-const heldBy = async (gateway: Program): Promise<Held> => {
-  const { pid } = gateway.child
-  const heaps: number[] = []
-  for (let look = 0; look < 4; look++) {
-    gateway.child.kill('SIGUSR2')
-    heaps.push(await metric(gateway, /^nodejs_heap_size_used_bytes (\S+)$/m))
-  }
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
-  return {
-    files: filesOf(gateway),
-    heap: Math.min(...heaps),
-    resident: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024,
-  }
-}
-
 const over = (gateway: Program, reason: string): Promise<number> =>
-  metric(
+  metricOf(
     gateway,
     new RegExp(`^portcullis_streams_ended_total\\{[^}]*reason="${reason}"[^}]*\\} (\\S+)$`, 'm'),
   )
-
-const metric = async ({ admin }: Program, pattern: RegExp): Promise<number> => {
-  const text = await (await fetch(`${admin}/metrics`)).text()
-  return Number(pattern.exec(text)?.[1] ?? 0)
-}

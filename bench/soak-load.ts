@@ -49,7 +49,7 @@ export const soakLoad = (origin: string, rate: number): SoakLoad => {
   let turn: Promise<unknown> = Promise.resolve()
 
   const count = (map: Map<string, number>, key: string) => map.set(key, (map.get(key) ?? 0) + 1)
-  const surprise = (words: string) => count(surprises, words.split('\n', 1)[0] ?? words)
+  const surprise = (words: string) => void count(surprises, words.split('\n', 1)[0] ?? words)
   const expect = (what: string, status: number, wanted: number) => {
     if (status !== wanted) surprise(`${what}: ${status}`)
   }
@@ -114,6 +114,8 @@ export const soakLoad = (origin: string, rate: number): SoakLoad => {
   const begin = async (): Promise<void> => {
     const client = createClient(origin, 'web', { secret: 'web-secret' })
     const callback = await authorize(client.authorizationUrl())
+    const error = callback.searchParams.get('error')
+    if (error !== null) return surprise(`authorize: ${error}`)
     const { status, body } = await timed(() => client.redeem(callback))
     expect('code', status, 200)
     if (status !== 200) return

@@ -70,7 +70,7 @@ describe('A36 who is slow holds nothing for ever', () => {
     const third = await opened(gateway.port)
     await until(() => third.closed())
     expect(held.map(({ closed }) => closed())).toEqual([false, false])
-    expect((await fetch(`${gateway.admin}/readyz`)).status).toBe(200)
+    await until(async () => (await fetch(`${gateway.admin}/readyz`)).status === 200)
     held[0]?.socket.destroy()
     await until(async () => {
       const next = await opened(gateway.port)

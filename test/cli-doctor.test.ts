@@ -11,7 +11,7 @@ import type { Finding } from '../src/cli/doctor/finding.ts'
 import { examineNode } from '../src/cli/doctor/node-version.ts'
 import { createAuthority } from './support/certificates.ts'
 import { runCommand, type Surroundings, spawnCommand } from './support/command-line.ts'
-import { freePort, spawnPortcullis } from './support/portcullis.ts'
+import { freePort, spawnPortcullis, until } from './support/portcullis.ts'
 import { redis } from './support/store-servers.ts'
 
 const CONFIGURATION = `
@@ -146,8 +146,13 @@ describe('portcullis doctor, beside a gateway that runs', () => {
 
   it('as a process: a table for people, without colours where it is no terminal', async () => {
     const file = join(running.folder, 'portcullis.yaml')
+    // What the test before this did to the file is noticed within a second or so.
+    await until(async () => {
+      const ready = await fetch(`${running.admin}/readyz`)
+      return ready.status === 200 && !(await ready.text()).includes('configuration')
+    })
     const { code, output, errors } = await spawnCommand(['doctor', '--config', file])
-    expect({ code, errors }).toEqual({ code: 0, errors: '' })
+    expect({ code, errors, output }).toMatchObject({ code: 0, errors: '' })
     expect(output).toMatch(/^ok +gateway +it runs, and is ready/m)
     expect(output).toMatch(/^0 problems, \d+ warnings?\n$/m)
     expect(output).not.toContain('\u001b')

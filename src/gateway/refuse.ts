@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { atEndOfTurn } from '../turn.ts'
 import { denyUpgrade } from './deny-upgrade.ts'
 import { endAfterBody } from './linger.ts'
 import type { Refusal } from './refusal.ts'
@@ -48,7 +49,9 @@ const answer = (
   if (unread || close) fields.push('Connection', 'close')
   res.writeHead(status, fields)
   if (!unread) {
-    res.end(body)
+    atEndOfTurn(() => {
+      if (!res.destroyed) res.end(body)
+    })
     return
   }
   if (body !== undefined) res.write(body)

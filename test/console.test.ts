@@ -291,6 +291,8 @@ describe('requests that others cause', () => {
       expect(headers.get('Content-Security-Policy')).not.toContain('unsafe')
       expect(headers.get('Cache-Control')).toBe('no-store')
       expect(headers.get('X-Frame-Options')).toBe('DENY')
+      // Over plain HTTP, beyond loopback, browsers tell of our own forms by Origin alone, and with no-referrer it is null.
+      expect(headers.get('Referrer-Policy')).toBe('same-origin')
     }
   })
 })
@@ -417,6 +419,11 @@ describe('grants and scopes', () => {
     }
   })
 
+  it('what a client holds for itself is not said to be unused: that is not recorded', async () => {
+    const { body } = await viewer.open('/grants?unused=1')
+    expect(body).not.toContain('client:')
+  })
+
   it('a scope that is granted and never used is told from one that is', async () => {
     const { access_token } = await tokensOfGrace()
     expect(await call('/a/1', access_token)).toBe(200)
@@ -424,7 +431,7 @@ describe('grants and scopes', () => {
     const row = (scope: string) =>
       body.split('<tr>').find((text) => text.includes(`<code>${scope}</code>`)) ?? ''
     expect(row('a')).toMatch(/number">1<.*number">1</)
-    expect(row('idle')).toMatch(/opens nothing.*number">1<.*never/s)
+    expect(row('idle')).toMatch(/opens nothing.*number">1<.*not last used there/s)
   })
 })
 

@@ -134,12 +134,19 @@ const shortestList = (
   }
 }
 
-/** Whether none of its tokens was used since `before`, seconds since the epoch; until the first use its beginning counts. */
+/**
+ * Whether none of its tokens was used since `before`, seconds since the epoch; until the first use its beginning counts.
+ * What a client holds for itself is never said to be idle: its use is not recorded.
+ */
 export const isIdle = (
-  { created }: Pick<Grant, 'created'>,
+  grant: Pick<Grant, 'created' | 'client_id' | 'sub'>,
   use: LastUse | undefined,
   before: number,
-): boolean => (use?.at ?? created) < before
+): boolean => !isOwn(grant) && (use?.at ?? grant.created) < before
+
+/** Whether a client holds it for itself. */
+export const isOwn = ({ client_id, sub }: Pick<Grant, 'client_id' | 'sub'>): boolean =>
+  sub === `client:${client_id}`
 
 export const shownGrant = (
   grant: Grant,

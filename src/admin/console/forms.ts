@@ -4,6 +4,7 @@ import { mayDo, type Role } from '../principal.ts'
 import type { ConsoleRoom, PageContext } from './console.ts'
 import { failurePage } from './failure.ts'
 import { isSameOrigin } from './same-origin.ts'
+import type { Visitor } from './session.ts'
 
 /** A page for whoever has signed in and has the role; others are led to sign in, or told. */
 export const page =
@@ -12,7 +13,7 @@ export const page =
     const visitor = await room.sessions.visitor(ctx.req)
     if (visitor === undefined) return leadToSignIn(ctx)
     if (visitor.isRemembered && role !== 'viewer') return failurePage(ctx, room, 503)
-    if (!mayDo(visitor, role)) return failurePage(ctx, room, 403)
+    if (!mayDo(visitor, role)) return refused(ctx, room, visitor)
     ctx.state.visitor = visitor
     ctx.type = 'html'
     await show(ctx as PageContext)
@@ -30,7 +31,7 @@ export const action =
     const visitor = await room.sessions.visitor(ctx.req)
     if (visitor === undefined) return leadToSignIn(ctx)
     const isBound = form !== undefined && equal(form.get('csrf') ?? '', visitor.csrf)
-    if (!isBound || !isSameOrigin(ctx.req)) return failurePage(ctx, room, 403)
+    if (!isBound || !isSameOrigin(ctx.req)) return refused(ctx, room, visitor)
     await page(room, role, (shown) => act(shown, form))(ctx, next)
   }
 
@@ -44,6 +45,12 @@ export const callOf = <Body>(ctx: PageContext, body: Body) => ({
 export const seeOther = (ctx: PageContext, place: string): void => {
   ctx.status = 303
   ctx.set('Location', place)
+}
+
+const refused = (ctx: Koa.Context, room: ConsoleRoom, { actor, remote }: Visitor): void => {
+  const { method, path } = ctx
+  room.log.warn('admin.refused', { status: 403, method, path, actor, remote })
+  failurePage(ctx, room, 403)
 }
 
 const leadToSignIn = (ctx: Koa.Context): void => {

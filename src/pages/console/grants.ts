@@ -93,7 +93,7 @@ export const grantsTable = (
       html`${tags(grant.scope)}`,
       when(grant.created),
       when(grant.expires),
-      html`${when(grant.last_used)}${grant.last_route !== undefined && html` <code>${foreign(grant.last_route)}</code>`}`,
+      html`${grant.sub === `client:${grant.client_id}` ? 'not recorded' : when(grant.last_used)}${grant.last_route !== undefined && html` <code>${foreign(grant.last_route)}</code>`}`,
       ...(p.end ? [ending(grant, p.end)] : []),
     ]),
   })

@@ -29,7 +29,7 @@ export const scopesPage = (
         'Scope',
         'What people read',
         'Routes that ask for it',
-        'Grants that have it',
+        'Grants of people that have it',
         'Of those, last used where it is asked for',
       ],
       none: 'The configuration defines no scope.',
@@ -40,7 +40,7 @@ export const scopesPage = (
           ? tag('none: it opens nothing', 'care')
           : html`${routes.map((path) => html`<code>${path}</code> `)}`,
         granted,
-        granted > 0 && used === 0 ? tag('never', 'care') : used,
+        granted > 0 && used === 0 ? tag('not last used there', 'care') : used,
       ]),
     })}`,
   })

@@ -78,7 +78,7 @@ export const replaceClient = async (call: Call<Body>, room: ClientRoom): Promise
   if (body.client_id !== client_id) return ANOTHER_NAME
   const isConfidential = known.client.secret_digests.length > 0
   // The rules need to know that it has one.
-  const judged = judgeClient(isConfidential ? withSecret(body, PLACEHOLDER) : body, config())
+  const judged = judgeClient(isConfidential ? withSecret(body, STAND_IN) : body, config())
   if ('findings' in judged) return refusedFindings('client', judged.findings)
   const { client_secret: _, disabled: _disabled, ...settings } = judged.client
   if (gainsTrust(known.client, settings, call.principal)) return FOR_OWNERS
@@ -142,7 +142,7 @@ const hasNoSecret = ({
 }: Pick<ClientSettings, 'token_endpoint_auth_method'>) =>
   method === 'none' || method === 'private_key_jwt'
 
-const PLACEHOLDER = 'a secret that it has already'
+const STAND_IN = 'a secret that it has already'
 
 export const deleteClient = async (
   { params, ifMatch, principal }: Call<unknown>,

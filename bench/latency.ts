@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { type Aim, median, verdict } from './aim.ts'
 import { findClient } from './load.ts'
-import { pin } from './pin.ts'
+import { pin, pinAway } from './pin.ts'
 import type { RateResult, RateTask } from './rate-process.ts'
 import { startBare, startPortcullis, startUpstream, tokensFrom } from './servers.ts'
 
@@ -16,6 +16,8 @@ const GOOD = 10_000
 /** Requests a second, or less where a machine cannot take as many. */
 const GOOD_RATE = 1_000
 const FLOOD_RATE = 5_000
+/** Of a round without the flood, as long as it may last. */
+const CALM_SECONDS = 20
 const HALF_LOAD: Aim = { sign: '<=', wanted: 1.5 }
 const FLOODED: Aim = { sign: '<', wanted: 2 }
 /** Values of the whole flood with `--full`; without it lasts `SECONDS` a round. */
@@ -24,6 +26,7 @@ const FLOOD = process.argv.includes('--full') ? 1_000_000 : undefined
 const main = async (): Promise<void> => {
   const upstream = await startUpstream()
   const stops = [upstream.stop]
+  pinAway(upstream.pid)
   try {
     const ours = await startPortcullis(upstream.origin)
     stops.push(ours.stop)
@@ -80,11 +83,15 @@ const flood = async (ours: Measured, elsewhere: number, rate: number): Promise<v
   const seconds = FLOOD === undefined ? SECONDS : FLOOD / rate / ROUNDS
   const good = { ...taskOf(ours), tokens, rate: Math.min(GOOD_RATE, Math.floor(rate / 3)), seconds }
   const bad = { ...taskOf(ours), tokens: [], rate, seconds }
-  await send(good)
+  const brief = { seconds: Math.min(seconds, CALM_SECONDS) }
+  await send({ ...good, ...brief })
   const results = { calm: [] as RateResult[], flooded: [] as RateResult[] }
   const statuses: Record<string, number> = {}
   for (let round = 0; round < ROUNDS; round += 1) {
-    const [calm] = await Promise.all([send(good), send({ ...bad, port: elsewhere })])
+    const [calm] = await Promise.all([
+      send({ ...good, ...brief }),
+      send({ ...bad, ...brief, port: elsewhere }),
+    ])
     const [flooded, refused] = await Promise.all([send(good), send(bad)])
     results.calm.push(calm)
     results.flooded.push(flooded)
@@ -107,6 +114,7 @@ const taskOf = ({ url, headers }: Measured) => {
 
 const send = async (task: RateTask): Promise<RateResult> => {
   const child = fork(fileURLToPath(new URL('rate-process.ts', import.meta.url)))
+  pinAway(child.pid)
   child.send(task)
   const [result]: [RateResult] = (await once(child, 'message')) as [RateResult]
   if (result.late > 0) throw new Late(`${result.late} were not answered in time`)

@@ -29,6 +29,7 @@ export const chart = (p: {
 ${p.lines.map((line) => html`<path class="line-${line.tone}" d="${path(line.values, top)}"/>`)}
 </svg>
 <p class="top" aria-hidden="true">${p.written(top)}</p>
+<p class="axis" aria-hidden="true"><span>an hour ago</span><span>half an hour</span><span>now</span></p>
 <dl>${p.lines.map(
     ({ name, values, tone }) => html`<div><dt class="line-${tone}">${name}</dt>
 <dd>${writtenLast(values, p.written)}</dd></div>`,
@@ -44,7 +45,7 @@ const writtenLast = (
   return last === undefined ? '–' : written(last)
 }
 
-/** A line is broken where nothing was measured. */
+/** A line is broken where nothing was measured; what stands alone between two breaks is a dot: a line to where it is. */
 const path = (values: readonly (number | undefined)[], top: number): string => {
   const step = WIDTH / (POINTS - 1)
   const start = POINTS - values.length
@@ -56,9 +57,10 @@ const path = (values: readonly (number | undefined)[], top: number): string => {
         return ''
       }
       const word = isDrawing ? 'L' : 'M'
+      const alone = !isDrawing && values[index + 1] === undefined ? 'h0' : ''
       isDrawing = true
       const x = ((start + index) * step).toFixed(1)
-      return `${word}${x} ${(HEIGHT - (Math.min(value, top) / top) * HEIGHT).toFixed(1)}`
+      return `${word}${x} ${(HEIGHT - (Math.min(value, top) / top) * HEIGHT).toFixed(1)}${alone}`
     })
     .join('')
 }

@@ -53,9 +53,10 @@ p{margin:.625rem 0;max-width:70ch}
 .chart{position:relative}
 .chart h2{font-size:.9375rem;margin-right:5rem}
 .chart svg{display:block;width:100%;height:7.5rem;overflow:visible}
-.chart path{fill:none;stroke-width:2;vector-effect:non-scaling-stroke;stroke-linejoin:round}
+.chart path{fill:none;stroke-width:2;vector-effect:non-scaling-stroke;stroke-linejoin:round;stroke-linecap:round}
 .chart .grid{stroke:var(--line);stroke-width:1}
 .chart .top{position:absolute;top:.875rem;right:1.25rem;margin:0;color:var(--soft);font-size:.8125rem}
+.chart .axis{display:flex;justify-content:space-between;margin:.25rem 0 0;max-width:none;color:var(--soft);font-size:.8125rem}
 .chart dl{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;margin:.625rem 0 0}
 .chart dl div{display:flex;gap:.5rem}
 .chart dt{color:var(--soft);padding-left:1.25rem;position:relative}
@@ -130,8 +131,8 @@ mark{background:var(--care-tint);color:var(--care);border-radius:3px;padding:0 .
 .hops+datalist+.panel{margin-top:1rem}
 summary{cursor:pointer;font-weight:600;padding:.25rem 0}
 .added{background:var(--tint)}.removed{background:var(--warn-tint)}
-@media(max-width:40rem){th,td{padding:.5rem .75rem}.bar{gap:.25rem .75rem}nav{order:3;flex-basis:100%}nav ul{flex-wrap:nowrap;overflow-x:auto}
-nav a{white-space:nowrap}.facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.5rem}}
+@media(max-width:40rem){th,td{padding:.5rem .75rem}.bar{gap:.25rem .75rem}nav{order:3;flex-basis:100%}nav ul{margin:0 -.625rem}
+nav a{padding:.375rem .625rem}.facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.5rem}}
 @media(min-width:70rem){.exchange{grid-template-columns:1fr 1fr}}
 @media(min-width:160rem){body{font-size:1.125rem}}
 @media(forced-colors:active){.tag,.panel,.chart{border:1px solid}svg .line-1,svg .line-2,svg .line-3,svg .line-4{stroke:CanvasText}}

@@ -4,11 +4,12 @@ import { type PersonForm, personFormPage } from '../../pages/console/person-form
 import type { Account } from '../../store/accounts.ts'
 import { type AccountPatch, changeAccount, createAccount } from '../account-changes.ts'
 import { etagOfAccount } from '../shown-account.ts'
-import { NO_SCOPE } from './client-form.ts'
 import type { ConsoleRoom, PageContext } from './console.ts'
 import { failurePage } from './failure.ts'
+import { formParts, type ShownForm } from './form-parts.ts'
 import { action, callOf, page, seeOther } from './forms.ts'
-import { type Outcome, outcomeOf } from './outcome.ts'
+import { outcomeOf } from './outcome.ts'
+import { lacksScope, NO_SCOPE, scopesIn, scopesOfText, textOfScopes } from './scope-choice.ts'
 import { frameOf } from './shown-frame.ts'
 
 /** The form that makes an account, and the one that changes it. */
@@ -49,24 +50,12 @@ export const addPersonForms = (router: Router, room: ConsoleRoom): void => {
   )
 }
 
-const showForm = (
-  ctx: PageContext,
-  room: ConsoleRoom,
-  p: { readonly form: PersonForm; readonly outcome?: Outcome; readonly etag?: string },
-): void => {
-  const failed = p.outcome?.done === false ? p.outcome : undefined
+const showForm = (ctx: PageContext, room: ConsoleRoom, shown: ShownForm<PersonForm>): void => {
   const sub = ctx.params.sub
-  ctx.status = failed?.status ?? 200
   ctx.body = personFormPage(frameOf(ctx, room), {
     title: sub === undefined ? 'New account' : `Change ${sub}`,
     action: sub === undefined ? '/new-person' : `${placeOfPerson(sub)}/edit`,
-    form: p.form,
-    allScopes: Array.from(room.config().scopes, ([scope, description]) => ({ scope, description })),
-    flaws: new Map(
-      failed?.flaws.map(({ pointer, detail }) => [pointer.split('/')[1] ?? '', detail]),
-    ),
-    ...(failed && { problem: failed.problem }),
-    ...(p.etag !== undefined && { etag: p.etag }),
+    ...formParts(ctx, room, shown),
   })
 }
 
@@ -86,8 +75,7 @@ const formIn = (posted: URLSearchParams): PersonForm => {
     name: text('name'),
     email: text('email'),
     admin: text('admin'),
-    scopes: new Set(posted.getAll('scope')),
-    everyScope: posted.get('everyScope') !== null,
+    ...scopesIn(posted),
   }
 }
 
@@ -96,11 +84,8 @@ const formOf = (account: Account): PersonForm => ({
   name: account.name ?? '',
   email: account.email ?? '',
   admin: account.admin ?? '',
-  scopes: new Set(account.scope?.split(' ') ?? []),
-  everyScope: account.scope === undefined,
+  ...scopesOfText(account.scope),
 })
-
-const lacksScope = ({ scopes, everyScope }: PersonForm): boolean => scopes.size === 0 && !everyScope
 
 /** Null takes away what the account had. */
 const patchOf = (form: PersonForm): AccountPatch => ({
@@ -108,7 +93,7 @@ const patchOf = (form: PersonForm): AccountPatch => ({
   name: form.name || null,
   email: form.email || null,
   admin: form.admin || null,
-  scope: form.everyScope ? null : [...form.scopes].join(' '),
+  scope: textOfScopes(form) ?? null,
 })
 
 const givenOf = (form: PersonForm): Readonly<Record<string, unknown>> =>

@@ -1,6 +1,7 @@
 import { type Html, html } from '../html.ts'
 import { consolePage, type Frame } from './frame.ts'
 import { field, hidden, note, type ShownFlaws } from './parts.ts'
+import { scopeBoxes } from './scope-boxes.ts'
 
 /** What the form holds, as it was typed. */
 export type ClientForm = {
@@ -42,7 +43,7 @@ export const clientFormPage = (
     path: '/clients',
     main: html`${note(undefined, p.problem)}
 <form class="stack panel" method="post" action="${p.action}">${hidden({ csrf: frame.csrf, ...(p.etag !== undefined && { etag: p.etag }) })}
-${kinds(p.form.kind)}
+${p.etag === undefined ? kinds(p.form.kind) : kind(p.form.kind)}
 ${field({ name: 'client_name', label: 'Name, as people see it when they are asked', value: p.form.client_name, flaws: p.flaws, required: true })}
 ${
   p.etag === undefined &&
@@ -55,17 +56,23 @@ ${
   })
 }
 ${field({ name: 'client_uri', label: 'A page about it', value: p.form.client_uri, type: 'url', flaws: p.flaws })}
-${field({
-  name: 'redirect_uris',
-  label: 'Redirect URIs, one a line',
-  value: p.form.redirect_uris,
-  lines: true,
-  hint: 'Compared character by character: no wildcards. https, or http on 127.0.0.1, [::1] or localhost (for public clients with any port), or a scheme of the application’s own with a dot (com.example.app:/callback).',
-  flaws: p.flaws,
-})}
-${scopeBoxes(p)}
+${
+  (p.etag === undefined || signsIn(p.form.kind)) &&
+  field({
+    name: 'redirect_uris',
+    label: 'Redirect URIs, one a line',
+    value: p.form.redirect_uris,
+    lines: true,
+    hint: 'Compared character by character: no wildcards. https, or http on 127.0.0.1, [::1] or localhost (for public clients with any port), or a scheme of the application’s own with a dot (com.example.app:/callback).',
+    flaws: p.flaws,
+  })
+}
+${scopeBoxes({ ...p, legend: 'Scopes that it may ask for' })}
 <fieldset><legend>More</legend>
-<label><input type="checkbox" name="offline" value="yes"${p.form.offline && CHECKED}>Stays signed in (refresh tokens)</label>
+${
+  (p.etag === undefined || p.form.kind === 'device' || signsIn(p.form.kind)) &&
+  html`<label><input type="checkbox" name="offline" value="yes"${p.form.offline && CHECKED}>Stays signed in (refresh tokens)</label>`
+}
 <label><input type="checkbox" name="introspect" value="yes"${p.form.introspect && CHECKED}>May introspect the tokens of other clients</label></fieldset>
 <button class="primary" type="submit">Save</button>
 </form>`,
@@ -78,16 +85,12 @@ const kinds = (chosen: string): Html =>
 <span class="soft">${words}</span></label>`,
   )}</fieldset>`
 
-const scopeBoxes = (p: {
-  readonly form: ClientForm
-  readonly allScopes: readonly { readonly scope: string; readonly description: string }[]
-  readonly flaws: ShownFlaws
-}): Html =>
-  html`<fieldset><legend>Scopes that it may ask for</legend>${p.allScopes.map(
-    ({ scope, description }) =>
-      html`<label><input type="checkbox" name="scope" value="${scope}"${p.form.scopes.has(scope) && CHECKED}><code>${scope}</code>
-<span class="soft">${description}</span></label>`,
-  )}<label><input type="checkbox" name="everyScope" value="yes"${p.form.everyScope && CHECKED}>Every scope
-<span class="soft">those that are still to come as well</span></label>${p.flaws.has('scope') && html`<p class="flaw">${p.flaws.get('scope') ?? ''}</p>`}</fieldset>`
+/** Whether it can keep a secret, and how it gets tokens, is settled when it is made; the API and the command line change all of it. */
+const kind = (chosen: string): Html => {
+  const [, label, words] = KINDS.find(([value]) => value === chosen) ?? []
+  return html`<p><strong>${label ?? chosen}</strong> <span class="soft">${words ?? ''}</span></p>`
+}
+
+const signsIn = (chosen: string): boolean => chosen === 'web' || chosen === 'public'
 
 const CHECKED = html` checked`

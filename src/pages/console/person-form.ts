@@ -1,6 +1,7 @@
 import { html } from '../html.ts'
 import { consolePage, type Frame } from './frame.ts'
 import { field, hidden, note, type ShownFlaws } from './parts.ts'
+import { scopeBoxes } from './scope-boxes.ts'
 
 /** What the form holds, as it was typed. */
 export type PersonForm = {
@@ -44,12 +45,7 @@ ${
     required: true,
   })
 }
-<fieldset><legend>Scopes that they may give</legend>${p.allScopes.map(
-      ({ scope, description }) =>
-        html`<label><input type="checkbox" name="scope" value="${scope}"${p.form.scopes.has(scope) && CHECKED}><code>${scope}</code>
-<span class="soft">${description}</span></label>`,
-    )}<label><input type="checkbox" name="everyScope" value="yes"${p.form.everyScope && CHECKED}>Every scope
-<span class="soft">those that are still to come as well</span></label>${p.flaws.has('scope') && html`<p class="flaw">${p.flaws.get('scope') ?? ''}</p>`}</fieldset>
+${scopeBoxes({ ...p, legend: 'Scopes that they may give' })}
 <fieldset><legend>At this console and the admin API</legend>${ROLES.map(
       ([value, label, words]) =>
         html`<label><input type="radio" name="admin" value="${value}"${value === p.form.admin && CHECKED}>${label}

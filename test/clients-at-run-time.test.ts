@@ -5,12 +5,12 @@ import { openStores, type Stores } from '../src/store/open.ts'
 import { digest } from '../src/store/secrets.ts'
 import { FOR_EVER, MISSED, StoreUnavailable } from '../src/store/store.ts'
 import { silentLog } from '../src/telemetry/log.ts'
+import { REGISTRATION_POLICY } from './support/base-config.ts'
 import { until } from './support/portcullis.ts'
 import { authorize, openRoom } from './support/rooms.ts'
 import {
   client,
   movableClock,
-  REGISTRATION_POLICY,
   recordingLog,
   storeConfig,
   temporaryFolder,

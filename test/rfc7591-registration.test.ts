@@ -6,10 +6,11 @@ import {
   type Settings,
   startAuthorizationServer,
 } from './support/authorization-server.ts'
+import { REGISTRATION_POLICY } from './support/base-config.ts'
 import { createClient } from './support/client.ts'
 import { createPerson, openBrowser } from './support/person.ts'
 import { post, registered } from './support/registration.ts'
-import { type MovableClock, movableClock, REGISTRATION_POLICY } from './support/stores.ts'
+import { type MovableClock, movableClock } from './support/stores.ts'
 
 const WEB = { redirect_uris: ['https://client.example/cb'] }
 const NATIVE = { redirect_uris: ['http://127.0.0.1/cb'], token_endpoint_auth_method: 'none' }

@@ -3,10 +3,10 @@ import {
   type RunningAuthorizationServer,
   startAuthorizationServer,
 } from './support/authorization-server.ts'
+import { REGISTRATION_POLICY } from './support/base-config.ts'
 import { createClient } from './support/client.ts'
 import { createPerson } from './support/person.ts'
 import { manage, type Registered, registered } from './support/registration.ts'
-import { REGISTRATION_POLICY } from './support/stores.ts'
 
 const WEB = {
   client_name: 'Robot',

@@ -14,7 +14,7 @@ import { createThrottles } from '../../src/oauth/throttle.ts'
 import { createPeerOf } from '../../src/peer.ts'
 import { openStores, type Stores } from '../../src/store/open.ts'
 import type { Log, LogFields } from '../../src/telemetry/log.ts'
-import { REGISTRATION_POLICY } from './stores.ts'
+import { BASE_CONFIG } from './base-config.ts'
 
 /** The authorization server alone, on a free port, over a store in memory. */
 export type RunningAuthorizationServer = {
@@ -149,53 +149,10 @@ const ROUTES = [
 ] satisfies Settings['routes']
 
 const DEFAULTS: Omit<Config, 'file' | 'issuer' | 'listen' | 'clients' | 'accounts' | 'routes'> = {
-  store: { kind: 'memory' },
-  secret: ['a secret for tests, long enough'],
-  workers: 1,
-  trustedProxies: [],
-  admin: { listen: { host: '127.0.0.1', port: 0 }, token: '' },
-  registration: 'closed',
-  registrationTokens: [],
-  registrationPolicy: REGISTRATION_POLICY,
-  compatibility: [],
-  demo: false,
-  paths: { oauth: '/oauth' },
-  require_pushed_authorization_requests: false,
-  tokens: {
-    accessToken: 600,
-    refreshToken: 2_592_000,
-    grant: 15_552_000,
-    authorizationCode: 60,
-    pushedRequest: 60,
-    deviceCode: 600,
-    refreshRetry: 60,
-    cache: 300,
-    graceWithoutStore: 10,
-  },
-  sessions: { idle: 3600, absolute: 43_200 },
-  limits: {
-    passwords: { points: 10, duration: 300 },
-    clientSecrets: { points: 20, duration: 300 },
-    pushedRequests: { points: 1000, duration: 60, total: 1000 },
-    userCodes: { points: 5, duration: 60 },
-    deviceCodes: { points: 1000, duration: 60, total: 1000 },
-    registrations: { points: 1000, duration: 60, total: 1000 },
-    registeredClients: 1000,
-    formBody: 65_536,
-    connections: 16_384,
-    cachedTokens: 10_000,
-  },
-  fetch: { privateNetworks: [] },
-  audit: { keep: 0 },
-  lines: { clients: new Map(), accounts: new Map() },
+  ...BASE_CONFIG,
+  tokens: { ...BASE_CONFIG.tokens, refreshToken: 2_592_000, grant: 15_552_000 },
+  limits: { ...BASE_CONFIG.limits, cachedTokens: 10_000 },
   log: { level: 'info', access: true },
-  drain: 5,
-  drainDelay: 0,
-  scopes: new Map([
-    ['orders.read', 'See your orders'],
-    ['orders.write', 'Create and change your orders'],
-  ]),
-  upstreams: new Map(),
 }
 
 const recordingLog = (): { log: Log; logged: { event: string; fields: LogFields }[] } => {

@@ -16,7 +16,7 @@ import type { Exchange } from '../../src/telemetry/exchange.ts'
 import type { LogFields } from '../../src/telemetry/log.ts'
 import { createStreamCounts, type StreamCounts } from '../../src/telemetry/stream-counts.ts'
 import { createTallies, type Tally } from '../../src/telemetry/upstream-tally.ts'
-import { REGISTRATION_POLICY } from './stores.ts'
+import { BASE_CONFIG } from './base-config.ts'
 
 type RouteGiven = Partial<RouteSettings> & Pick<RouteSettings, 'path'>
 export type UpstreamGiven =
@@ -187,52 +187,11 @@ export const storeDown = (): Error => new StoreUnavailable('the store does not a
 const gatewayConfig = (given: GatewayGiven): Config => {
   const [first = ''] = Object.keys(given.upstreams)
   return {
-    file: '/nowhere/portcullis.yaml',
+    ...BASE_CONFIG,
     issuer: given.issuer ?? 'http://gw.example',
-    listen: { host: '127.0.0.1', port: 0 },
-    store: { kind: 'memory' },
     secret: [],
-    workers: 1,
     trustedProxies: given.trustedProxies ?? [],
-    admin: { listen: { host: '127.0.0.1', port: 0 }, token: '' },
-    registration: 'closed',
-    registrationTokens: [],
-    registrationPolicy: REGISTRATION_POLICY,
-    compatibility: [],
-    demo: false,
-    paths: { oauth: '/oauth' },
-    require_pushed_authorization_requests: false,
-    tokens: {
-      accessToken: 600,
-      refreshToken: 86_400,
-      grant: 86_400,
-      authorizationCode: 60,
-      pushedRequest: 60,
-      deviceCode: 600,
-      refreshRetry: 60,
-      cache: 300,
-      graceWithoutStore: 10,
-    },
-    sessions: { idle: 3600, absolute: 43_200 },
-    limits: {
-      passwords: { points: 5, duration: 60 },
-      clientSecrets: { points: 5, duration: 60 },
-      pushedRequests: { points: 1000, duration: 60, total: 1000 },
-      userCodes: { points: 5, duration: 60 },
-      deviceCodes: { points: 1000, duration: 60, total: 1000 },
-      registrations: { points: 1000, duration: 60, total: 1000 },
-      registeredClients: 1000,
-      formBody: 65_536,
-      connections: 16_384,
-      cachedTokens: 1000,
-    },
-    fetch: { privateNetworks: [] },
-    audit: { keep: 0 },
-    lines: { clients: new Map(), accounts: new Map() },
-    log: { level: 'silent', access: false },
     drain: 1,
-    drainDelay: 0,
-    scopes: new Map([['orders.read', 'See your orders']]),
     upstreams: new Map(
       Object.entries(given.upstreams).map(([name, upstream]) => [name, settingsOf(name, upstream)]),
     ),
@@ -245,8 +204,6 @@ const gatewayConfig = (given: GatewayGiven): Config => {
       onExpiry: 'keep',
       ...route,
     })),
-    clients: [],
-    accounts: [],
   }
 }
 

@@ -7,6 +7,7 @@ import type { Config } from '../../src/config/config.ts'
 import type { StoreLocation } from '../../src/config/store-location.ts'
 import { locate, parseStore } from '../../src/config/store-location.ts'
 import type { Log, LogFields } from '../../src/telemetry/log.ts'
+import { BASE_CONFIG } from './base-config.ts'
 
 /** Seconds since the epoch, which a test moves. */
 export type MovableClock = { (): number; move(seconds: number): void }
@@ -37,18 +38,6 @@ export const recordingLog = () => {
   return { log, logged }
 }
 
-/** As the schema has it by default, for clients that register themselves. */
-export const REGISTRATION_POLICY: Config['registrationPolicy'] = {
-  grant_types: [
-    'authorization_code',
-    'refresh_token',
-    'urn:ietf:params:oauth:grant-type:device_code',
-  ],
-  schemes: ['cursor'],
-  unused: 86_400,
-  idle: 31_536_000,
-}
-
 type StoreSettings = Partial<Pick<Config, 'store' | 'secret' | 'clients' | 'accounts' | 'scopes'>>
 
 /** A configuration for the store room alone: the client `web` and the accounts `ada` and `bob`. */
@@ -56,11 +45,11 @@ export const storeConfig = (
   settings: StoreSettings = {},
   tokens: Partial<Config['tokens']> = {},
 ): Config => ({
-  ...BASE,
+  ...BASE_CONFIG,
   clients: [client('web', 'web-secret-of-the-test'), client('native')],
   accounts: [account('ada'), account('bob')],
   ...settings,
-  tokens: { ...BASE.tokens, ...tokens },
+  tokens: { ...BASE_CONFIG.tokens, ...tokens },
 })
 
 export const client = (client_id: string, client_secret?: string) => ({
@@ -121,59 +110,3 @@ export const startStoreProcess = async (file: string): Promise<StoreProcess> => 
 }
 
 type Reply = { id: number; answer?: unknown; error?: string }
-
-const BASE: Config = {
-  file: 'test',
-  issuer: 'http://127.0.0.1',
-  listen: { host: '127.0.0.1', port: 0 },
-  store: { kind: 'memory' },
-  secret: ['a secret for tests, long enough'],
-  workers: 1,
-  trustedProxies: [],
-  admin: { listen: { host: '127.0.0.1', port: 0 }, token: '' },
-  registration: 'closed',
-  registrationTokens: [],
-  registrationPolicy: REGISTRATION_POLICY,
-  compatibility: [],
-  demo: false,
-  paths: { oauth: '/oauth' },
-  require_pushed_authorization_requests: false,
-  tokens: {
-    accessToken: 600,
-    refreshToken: 86_400,
-    grant: 864_000,
-    authorizationCode: 60,
-    pushedRequest: 60,
-    deviceCode: 600,
-    refreshRetry: 60,
-    cache: 300,
-    graceWithoutStore: 10,
-  },
-  sessions: { idle: 3600, absolute: 43_200 },
-  limits: {
-    passwords: { points: 10, duration: 300 },
-    clientSecrets: { points: 20, duration: 300 },
-    pushedRequests: { points: 1000, duration: 60, total: 1000 },
-    userCodes: { points: 5, duration: 60 },
-    deviceCodes: { points: 1000, duration: 60, total: 1000 },
-    registrations: { points: 1000, duration: 60, total: 1000 },
-    registeredClients: 1000,
-    formBody: 65_536,
-    connections: 16_384,
-    cachedTokens: 1000,
-  },
-  fetch: { privateNetworks: [] },
-  audit: { keep: 0 },
-  lines: { clients: new Map(), accounts: new Map() },
-  log: { level: 'silent', access: false },
-  drain: 5,
-  drainDelay: 0,
-  scopes: new Map([
-    ['orders.read', 'See your orders'],
-    ['orders.write', 'Create and change your orders'],
-  ]),
-  upstreams: new Map(),
-  routes: [],
-  clients: [],
-  accounts: [],
-}

@@ -1,15 +1,11 @@
-import { existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type OrdersApi, startOrdersApi } from '../src/demo/orders-api.ts'
 import { type Portcullis, startPortcullis } from './support/portcullis.ts'
-
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const absent = !existsSync(executablePath) && process.env.CI === undefined
-if (absent) console.info(`browser tests are skipped: there is no Chromium at ${executablePath}`)
+import { LOOKS, noBrowser, realBrowser, tabTo } from './support/real-browser.ts'
 
 const configuration = (upstream: number, elsewhere: number) => `
 demo: true
@@ -38,73 +34,26 @@ accounts:
   - { username: ada, password: ada-demo, name: Ada Lovelace }
 `
 
-const LOOKS = [
-  ['light', { viewport: { width: 1280, height: 800 }, colorScheme: 'light' }],
-  ['dark', { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }],
-  ['phone', { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 }],
-  ['narrow', { viewport: { width: 320, height: 640 } }],
-] as const
-
-describe.skipIf(absent)('in a real browser', () => {
+describe.skipIf(noBrowser)('in a real browser', () => {
   let orders: OrdersApi
   let elsewhere: Server
   let portcullis: Portcullis
-  let browser: Browser
-  let contexts: BrowserContext[] = []
-  const complaints: string[] = []
+  const { freshPage } = realBrowser()
 
   beforeAll(async () => {
     orders = await startOrdersApi({ changeEvery: 0 })
     elsewhere = await listening((_, res) => res.end('this is the client'))
     portcullis = await startPortcullis(configuration(orders.port, portOf(elsewhere)))
-    browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', '--disable-background-networking'],
-    })
   })
 
   afterAll(async () => {
-    await browser?.close()
     await portcullis?.stop()
     await orders?.close()
     elsewhere?.close()
   })
 
-  afterEach(async () => {
-    await Promise.all(contexts.map((context) => context.close()))
-    contexts = []
-    expect(complaints.splice(0), 'what the console said').toEqual([])
-  })
-
-  /** A page of a browser that nobody has used. The console must stay silent but for the statuses that a test means. */
-  const freshPage = async (options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> => {
-    const context = await browser.newContext(options)
-    contexts.push(context)
-    const page = await context.newPage()
-    page.on('pageerror', (error) => complaints.push(String(error)))
-    page.on('console', (message) => {
-      if (
-        !/^Failed to load resource: the server responded with a status of 40/.test(message.text())
-      )
-        complaints.push(message.text())
-    })
-    return page
-  }
-
   const press = async (page: Page, ...keys: string[]) => {
     for (const key of keys) await page.keyboard.press(key)
-  }
-
-  const focused = (page: Page): Promise<string> =>
-    page.evaluate('document.activeElement.name || document.activeElement.textContent.trim()')
-
-  /** Tabs until `name` (of a field) or the words (of a button) have the focus. */
-  const tabTo = async (page: Page, name: string) => {
-    for (let tabs = 0; tabs < 60; tabs += 1) {
-      if ((await focused(page)) === name) return
-      await page.keyboard.press('Tab')
-    }
-    throw new Error(`${name} cannot be reached by keyboard`)
   }
 
   const signIn = async (page: Page) => {

@@ -1,14 +1,10 @@
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postForm } from './support/client.ts'
 import { DEVICE_CODE } from './support/device.ts'
 import { type Portcullis, startPortcullis } from './support/portcullis.ts'
-
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const absent = !existsSync(executablePath) && process.env.CI === undefined
-if (absent) console.info(`browser tests are skipped: there is no Chromium at ${executablePath}`)
+import { LOOKS, noBrowser, realBrowser } from './support/real-browser.ts'
 
 const CONFIGURATION = `
 demo: true
@@ -25,47 +21,16 @@ accounts:
   - { username: grace, password: grace, name: Grace Hopper, scope: orders.read }
 `
 
-const LOOKS = [
-  ['light', { viewport: { width: 1280, height: 800 }, colorScheme: 'light' }],
-  ['dark', { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }],
-  ['phone', { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 }],
-  ['narrow', { viewport: { width: 320, height: 640 } }],
-] as const
-
-describe.skipIf(absent)('a device is answered in a real browser', () => {
+describe.skipIf(noBrowser)('a device is answered in a real browser', () => {
   let portcullis: Portcullis
-  let browser: Browser
-  let contexts: BrowserContext[] = []
-  const complaints: string[] = []
+  const { freshPage } = realBrowser()
 
   beforeAll(async () => {
     portcullis = await startPortcullis(CONFIGURATION)
-    browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', '--disable-background-networking'],
-    })
   })
   afterAll(async () => {
-    await browser?.close()
     await portcullis?.stop()
   })
-  afterEach(async () => {
-    await Promise.all(contexts.map((context) => context.close()))
-    contexts = []
-    expect(complaints.splice(0), 'what the console said').toEqual([])
-  })
-
-  const freshPage = async (options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> => {
-    const context = await browser.newContext(options)
-    contexts.push(context)
-    const page = await context.newPage()
-    page.on('pageerror', (error) => complaints.push(String(error)))
-    page.on('console', (message) => {
-      if (!/^Failed to load resource: the server responded with a status of 4/.test(message.text()))
-        complaints.push(message.text())
-    })
-    return page
-  }
 
   const ask = async () => {
     const { body } = await postForm(`${portcullis.origin}/oauth/device_authorization`, {

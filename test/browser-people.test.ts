@@ -1,21 +1,17 @@
-import { existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../src/clock.ts'
 import { loadConfiguration } from '../src/config/load.ts'
 import { openStores, type Stores } from '../src/store/open.ts'
 import { silentLog } from '../src/telemetry/log.ts'
 import { createClient } from './support/client.ts'
 import { type Portcullis, startPortcullis } from './support/portcullis.ts'
+import { noBrowser, realBrowser, tabTo } from './support/real-browser.ts'
 import { ok, type RecordingUpstream, startRecordingUpstream } from './support/recording-upstream.ts'
-
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const absent = !existsSync(executablePath) && process.env.CI === undefined
-if (absent) console.info(`browser tests are skipped: there is no Chromium at ${executablePath}`)
 
 const PEOPLE = ['ada', 'bob', 'cyd', 'dan', 'eve', 'fay', 'gil', 'kim']
 
@@ -45,15 +41,13 @@ const LOOKS = [
   ['narrow', 'dan', { viewport: { width: 320, height: 640 } }],
 ] as const
 
-describe.skipIf(absent)('the pages of a person, in a real browser', () => {
+describe.skipIf(noBrowser)('the pages of a person, in a real browser', () => {
   let upstream: RecordingUpstream
   let application: Server
   let callback: string
   let server: Portcullis
   let stores: Stores
-  let browser: Browser
-  let contexts: BrowserContext[] = []
-  const complaints: string[] = []
+  const { freshPage } = realBrowser()
   const at = (path: string) => `${server.origin}/oauth/${path}`
   const shop = (client_id = 'shop') =>
     createClient(server.origin, client_id, { secret: 'shop-secret', redirect_uri: callback })
@@ -74,35 +68,14 @@ describe.skipIf(absent)('the pages of a person, in a real browser', () => {
       ...{ grant_types: ['authorization_code'], require_pkce: true, introspect: false },
       ...{ tokens: {}, secrets: [] },
     })
-    browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', '--disable-background-networking'],
-    })
   })
   afterAll(async () => {
-    await browser?.close()
     await stores?.close()
     await server?.stop()
     await upstream?.close()
     application?.close()
   })
-  afterEach(async () => {
-    await Promise.all(contexts.map((context) => context.close()))
-    contexts = []
-    expect(complaints.splice(0), 'what the console said').toEqual([])
-  })
 
-  const freshPage = async (options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> => {
-    const context = await browser.newContext(options)
-    contexts.push(context)
-    const page = await context.newPage()
-    page.on('pageerror', (error) => complaints.push(String(error)))
-    page.on('console', (message) => {
-      if (!/^Failed to load resource: .* status of 40/.test(message.text()))
-        complaints.push(message.text())
-    })
-    return page
-  }
   const signIn = async (page: Page, name: string, password = `${name}-password`) => {
     await page.fill('#username', name)
     await page.fill('#password', password)
@@ -124,17 +97,6 @@ describe.skipIf(absent)('the pages of a person, in a real browser', () => {
   const call = async (access: string) =>
     (await fetch(`${server.origin}/orders/1`, { headers: { Authorization: `Bearer ${access}` } }))
       .status
-  const tabTo = async (page: Page, words: string) => {
-    for (let tabs = 0; tabs < 40; tabs += 1) {
-      const focused = await page.evaluate(
-        'document.activeElement.name || document.activeElement.textContent.trim()',
-      )
-      if (focused === words) return
-      await page.keyboard.press('Tab')
-    }
-    throw new Error(`${words} cannot be reached by keyboard`)
-  }
-
   it.each(LOOKS)(
     'every page fits, with nothing to press that is too small: %s',
     async (look, name, options) => {

@@ -8,10 +8,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { EventSource } from 'eventsource'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket as WebSocketOfWs } from 'ws'
 import { type Portcullis, startPortcullis, until } from './support/portcullis.ts'
+import { launchBrowser, noBrowser } from './support/real-browser.ts'
 import { type StreamingUpstream, startStreamingUpstream } from './support/streaming-upstream.ts'
 
 // Programs that others wrote, against the whole gateway.
@@ -159,18 +160,11 @@ describe('ws', () => {
   })
 })
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const noBrowser = !existsSync(executablePath) && process.env.CI === undefined
-if (noBrowser) console.info(`browser tests are skipped: there is no Chromium at ${executablePath}`)
-
 describe.skipIf(noBrowser)('Chromium', () => {
   let browser: Browser
   let tab: Page
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', '--disable-background-networking'],
-    })
+    browser = await launchBrowser()
     tab = await browser.newPage()
     await tab.goto(origin(page))
   })

@@ -86,8 +86,8 @@ const SCENARIOS: readonly Scenario[] = [
   kill('sqlite', 'gateway', () => undefined),
   ...serverKinds
     .filter(({ absent }) => !absent)
-    .flatMap(({ kind, start }) =>
-      (['gateway', 'store'] as const).map((victim) => kill(kind, victim, () => start())),
+    .flatMap(({ kind, start, durable }) =>
+      (['gateway', 'store'] as const).map((victim) => kill(kind, victim, () => start(durable))),
     ),
   ...troubles,
   tests('clocks', 'R-31', ['clock-steps']),

@@ -17,11 +17,11 @@ describe('R-29 kill -9 under load: codes, tokens, refreshes, revocations and reg
     expectWhole(await killUnderLoad(undefined, 'gateway', ROUNDS))
   }, 180_000)
 
-  for (const { kind, absent, start } of serverKinds) {
+  for (const { kind, absent, start, durable } of serverKinds) {
     it.skipIf(absent).each(['gateway', 'store'] as const)(
       `of the %s, on ${kind}`,
       async (victim) => {
-        const server = await start()
+        const server = await start(durable)
         try {
           expectWhole(await killUnderLoad(server, victim, ROUNDS))
         } finally {

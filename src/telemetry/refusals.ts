@@ -64,7 +64,9 @@ export const createRefusals = (clock: Clock): Refusals => {
     search(query) {
       const found: Kept[] = []
       for (const ring of all) ring.collect(found, (kept) => fits(kept, query))
-      return pageOf(found.map(shown), query.limit)
+      found.sort((one, other) => other.at - one.at || (one.id < other.id ? 1 : -1))
+      // One more, which tells that there is more.
+      return pageOf(found.slice(0, query.limit + 1).map(shown), query.limit)
     },
   }
 }

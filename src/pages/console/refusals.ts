@@ -49,7 +49,7 @@ ${LABELS.map(
 <button type="submit">Search</button></form>
 ${table({
   caption: 'Who was refused last, and why, as far as it is remembered',
-  heads: ['When (UTC)', 'Request', 'Answer', 'What is known', ''],
+  heads: ['When (UTC)', 'Request', 'Answer', 'What is known', 'Now'],
   none: noneText(p.filters),
   rows: p.refusals.map((one) => [
     moment(one.at),

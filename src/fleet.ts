@@ -4,6 +4,7 @@ import { createPost, type Post, type PostDeps } from './post.ts'
 import type { StopOptions } from './server.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Metrics, Snapshot } from './telemetry/metrics.ts'
+import type { RefusalQuery } from './telemetry/refusals.ts'
 import type { Assignment, Stand } from './worker.ts'
 
 /** The workers, each at its post. */
@@ -46,6 +47,7 @@ export const createFleet = (deps: {
   const handlers: PostDeps['handlers'] = {
     metrics: countAll,
     targets: () => Promise.all(manned().map((post) => post.targets())),
+    refusals: (query: RefusalQuery) => Promise.all(manned().map((post) => post.refusals(query))),
     takeover: () => deps.onTakeover(),
     // Nobody is told to go before all are there to take over.
     async turn() {

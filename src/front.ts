@@ -9,6 +9,7 @@ import { describeError } from './telemetry/describe-error.ts'
 import type { Observe } from './telemetry/exchange.ts'
 import type { Log } from './telemetry/log.ts'
 import { requestId } from './telemetry/request-id.ts'
+import { noteOf, noteOn } from './telemetry/request-note.ts'
 
 /**
  * What is behind the data plane: our endpoints for programs, and a Koa application with our pages and the 404 of what nobody
@@ -50,7 +51,7 @@ export const createFront = (deps: {
     const caller = observed(req, res, path, deps)
     program(req, res, caller).catch((error: unknown) => {
       failed(caller.request_id, error, req)
-      refuseProgram(res, caller.request_id)
+      refuseProgram(req, res, caller.request_id)
     })
   }
 }
@@ -78,6 +79,7 @@ const observed = (
       status: res.headersSent ? res.statusCode : 0,
       seconds: (performance.now() - started) / 1000,
       remote: address,
+      ...noteOf(req),
     }),
   )
   return { remote: address, request_id: id }
@@ -118,6 +120,7 @@ const refuse = (ctx: Koa.Context, status: 404 | 500): void => {
   const refusal = REFUSALS.get(status)
   if (!refusal) return
   const request_id: string = ctx.state.request_id
+  noteOn(ctx.req, { refusal: refusal.error })
   ctx.status = status
   if (ctx.accepts('json', 'html') === 'html') {
     ctx.set(pageHeaders({ form: 'self' }))
@@ -135,12 +138,13 @@ const refuse = (ctx: Koa.Context, status: 404 | 500): void => {
 }
 
 /** The same to a program, whose answer may have begun. */
-const refuseProgram = (res: ServerResponse, request_id: string): void => {
+const refuseProgram = (req: IncomingMessage, res: ServerResponse, request_id: string): void => {
   if (res.headersSent) {
     res.destroy()
     return
   }
   const refusal = REFUSALS.get(500)
+  noteOn(req, { refusal: 'server_error' })
   res.writeHead(500, {
     'X-Request-Id': request_id,
     'Cache-Control': 'no-store',

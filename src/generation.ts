@@ -10,6 +10,7 @@ import { createAccessLog } from './telemetry/access-log.ts'
 import type { Observe } from './telemetry/exchange.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+import type { Refusals } from './telemetry/refusals.ts'
 import type { RouteTallies } from './telemetry/route-tally.ts'
 import type { StreamCounts } from './telemetry/stream-counts.ts'
 import type { Tallies } from './telemetry/upstream-tally.ts'
@@ -34,16 +35,16 @@ type GenerationDeps = {
   readonly streams: StreamCounts
   readonly tallies: Tallies
   readonly routes: RouteTallies
+  readonly refusals: Pick<Refusals, 'note'>
 }
 
-export const createGeneration = (
-  config: Config,
-  { clock, log, stores, metrics, throttles, clientKeys, streams, tallies, routes }: GenerationDeps,
-): Generation => {
+export const createGeneration = (config: Config, deps: GenerationDeps): Generation => {
+  const { clock, log, stores, metrics, throttles, clientKeys, streams, tallies, routes } = deps
   const peer = createPeerOf(config.trustedProxies)
   const accessLog = config.log.access ? createAccessLog(log) : undefined
   const observe: Observe = (exchange) => {
     metrics.exchange(exchange)
+    deps.refusals.note(exchange)
     accessLog?.(exchange)
   }
   const gateway = createGateway({

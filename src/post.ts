@@ -5,6 +5,7 @@ import type { Config } from './config/config.ts'
 import type { StopOptions } from './server.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Snapshot } from './telemetry/metrics.ts'
+import { NO_REFUSALS, type RefusalPage, type RefusalQuery } from './telemetry/refusals.ts'
 import type { Assignment, Stand } from './worker.ts'
 import { createLine, type Line, type LineHandlers } from './worker-line.ts'
 
@@ -23,6 +24,8 @@ export type Post = {
   snapshot(): Promise<Snapshot>
   /** Its view of all targets; none when it does not answer. */
   targets(): Promise<readonly LiveTarget[]>
+  /** What it remembers; nothing when it does not answer. */
+  refusals(query: RefusalQuery): Promise<RefusalPage>
   /** First phase of a change. Never rejects. */
   prepare(config: Config): Promise<Change>
   /** Sees to it that whoever stands here has taken this configuration on. */
@@ -163,6 +166,9 @@ export const createPost = (deps: PostDeps): Post => {
       (await holder?.line
         .ask<readonly LiveTarget[]>('targets', undefined, COUNT)
         .catch(() => [])) ?? [],
+    refusals: async (query) =>
+      (await holder?.line.ask<RefusalPage>('refusals', query, COUNT).catch(() => NO_REFUSALS)) ??
+      NO_REFUSALS,
     prepare: async (config) => (holder === undefined ? NO_CHANGE : change(holder, config)),
     renew,
     async stop({ delay = 0, limit, ...options }) {

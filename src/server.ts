@@ -4,11 +4,12 @@ import { type AdminSide, createAdminSide } from './admin-api.ts'
 import type { Clock } from './clock.ts'
 import type { Config, Listen } from './config/config.ts'
 import { explainRequest } from './explain-request.ts'
+import { type Fellows, overAll } from './fellows.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { exportGauges } from './gauges.ts'
 import { createGeneration } from './generation.ts'
 import { type Bindings, openListeners } from './listeners.ts'
-import { liveTargets, mergeTargets } from './live-targets.ts'
+import { liveTargets } from './live-targets.ts'
 import { createLostConnections } from './lost-connections.ts'
 import { createMalformed } from './malformed.ts'
 import { createClientKeys } from './oauth/client-keys.ts'
@@ -19,7 +20,8 @@ import { openStores, type Stores } from './store/open.ts'
 import { watchClock } from './telemetry/clock-jump.ts'
 import { counted } from './telemetry/counted-log.ts'
 import type { Log } from './telemetry/log.ts'
-import { createMetrics, expositionOf, type Metrics, type Snapshot } from './telemetry/metrics.ts'
+import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import { createRefusals, type RefusalPage, type RefusalQuery } from './telemetry/refusals.ts'
 import { createRouteTallies, exportRoutes } from './telemetry/route-tally.ts'
 import { watchStalls } from './telemetry/stall.ts'
 import { createStreamCounts, exportStreams } from './telemetry/stream-counts.ts'
@@ -62,17 +64,13 @@ export type Server = Omit<RunningServer, 'apply'> & {
   /** The counts of this process alone. */
   readonly metrics: Metrics
   targets(): readonly LiveTarget[]
+  refusals(query: RefusalQuery): RefusalPage
 }
 
 export type PreparedChange = {
   /** Puts it in force: every request from here on comes under it. Resolves to the keys that wait for a restart. */
   commit(): Promise<readonly string[]>
   abort(): Promise<void>
-}
-
-type Fellows = {
-  metrics(): Promise<readonly Snapshot[]>
-  targets(): Promise<readonly (readonly LiveTarget[])[]>
 }
 
 export type ServerDeps = {
@@ -126,11 +124,12 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
   const throttles = createThrottles()
   const clientKeys = createClientKeys({ clock: deps.clock, log })
   const streams = createStreamCounts()
+  const refusals = createRefusals(deps.clock)
   exportStreams(metrics, streams)
   const generation = (settings: Config) =>
     createGeneration(settings, {
       clock: deps.clock,
-      ...{ log, stores, metrics, throttles, clientKeys, streams, tallies, routes },
+      ...{ log, stores, metrics, throttles, clientKeys, streams, tallies, routes, refusals },
     })
   let current = generation(config)
   let inForce = config
@@ -141,10 +140,7 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
 
   // Loaded after listening, but then at once: the command line reads the token that is made here.
   let side: Promise<AdminSide> | undefined
-  const { fellows } = deps
-  const exposition = fellows
-    ? async () => expositionOf(await fellows.metrics())
-    : metrics.exposition
+  const all = overAll(deps.fellows, { metrics, tallies, refusals })
   const loadSide = () => {
     side ??= createAdminSide(
       {
@@ -153,12 +149,11 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
         problems: () => problems,
         explain: (question) =>
           explainRequest(question, { gateway: current.gateway, config: inForce, stores }),
-        targets: async () =>
-          fellows ? mergeTargets(await fellows.targets()) : liveTargets(tallies),
+        ...{ targets: all.targets, refusals: all.refusals },
         takeover: deps.onTakeover,
       },
       {
-        exposition: async () => (await exposition()).text,
+        exposition: async () => (await all.exposition()).text,
         throttles: () => throttles(inForce.limits),
       },
     )
@@ -171,7 +166,7 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
   }
 
   const admin = createAdmin({
-    exposition,
+    exposition: all.exposition,
     api: async (req, path) => (await loadSide()).api(req, path),
     console: async (req, res) => (await loadSide()).console(req, res),
     readiness: {
@@ -204,6 +199,7 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
   return {
     metrics,
     targets: () => liveTargets(tallies),
+    refusals: refusals.search,
     get listen() {
       return listeners.main
     },

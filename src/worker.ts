@@ -5,6 +5,7 @@ import type { Config, Listen } from './config/config.ts'
 import type { Binding } from './listener.ts'
 import { openServer, type PreparedChange, type Server, type StopOptions } from './server.ts'
 import { openLog } from './telemetry/log.ts'
+import { NO_REFUSALS, type RefusalQuery } from './telemetry/refusals.ts'
 import { createLine, type Line } from './worker-line.ts'
 
 /** What a worker is told at its start. */
@@ -38,6 +39,7 @@ export const runWorker = (terminal: Terminal): Promise<number> =>
       report: (problems: readonly string[]) => desk?.server.report(problems),
       metrics: () => desk?.server.metrics.snapshot() ?? [],
       targets: () => desk?.server.targets() ?? [],
+      refusals: (query: RefusalQuery) => desk?.server.refusals(query) ?? NO_REFUSALS,
       ping: () => true,
       stop: (options: StopOptions) => desk?.stop(options),
     })
@@ -83,6 +85,7 @@ const openDesk = async (
       fellows: {
         metrics: () => line.ask('metrics'),
         targets: () => line.ask('targets'),
+        refusals: (query) => line.ask('refusals', query),
       },
       onTakeover: () => void line.ask('takeover').catch(() => {}),
     },

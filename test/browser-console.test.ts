@@ -58,6 +58,7 @@ const PAGES = [
   ['grants', '/grants'],
   ['scopes', '/scopes'],
   ['routes', '/routes'],
+  ['refusals', '/refusals'],
   ['audit', '/audit'],
   ['configuration', '/configuration'],
   ['try', '/clients/shop/try'],
@@ -87,6 +88,8 @@ describe.skipIf(absent)('the console in a real browser', () => {
     const { body } = await robot.post('token', { grant_type: 'client_credentials' })
     const headers = { Authorization: `Bearer ${body.access_token}` }
     await fetch(`${portcullis.origin}/orders`, { headers })
+    await fetch(`${portcullis.origin}/orders`, { method: 'POST', headers })
+    await fetch(`${portcullis.origin}/orders/1`)
   })
 
   afterAll(async () => {

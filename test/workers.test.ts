@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createBackOff } from '../src/back-off.ts'
 import { freePort, type SpawnedPortcullis, spawnPortcullis, until } from './support/portcullis.ts'
@@ -46,7 +47,14 @@ const start = async (yaml: string) => {
   return running
 }
 
-type Line = { event: string; worker?: number; pid?: number; next_in?: number; problems?: string[] }
+type Line = {
+  event: string
+  request_id?: string
+  worker?: number
+  pid?: number
+  next_in?: number
+  problems?: string[]
+}
 
 const lines = ({ output }: SpawnedPortcullis): Line[] =>
   output()
@@ -123,6 +131,33 @@ describe('§2 workers: 2', () => {
     })
     expect(revoked.status).toBe(200)
     await until(async () => (await uses()).every((status) => status === 401), 2)
+  })
+
+  it('what either of them refused is found by the id of the request', async () => {
+    const upstream = await startUpstream()
+    const running = await start(configuration(upstream.port))
+    await bothServe(running)
+    const token = (
+      await readFile(join(running.folder, 'data/portcullis.db.admin-token'), 'utf8')
+    ).trim()
+    const headers = { authorization: `Bearer ${token}` }
+    const ids = new Map<string, number>()
+    const seen = () =>
+      lines(running).flatMap(({ event, worker, request_id = '' }) =>
+        event === 'request' && ids.has(request_id) ? [worker] : [],
+      )
+    await until(async () => {
+      const answer = await ask(`${running.origin}/a/x`)
+      ids.set(answer.headers.get('x-request-id') ?? '', answer.status)
+      return new Set(seen()).size === 2
+    }, 20)
+    expect(new Set(ids.values())).toEqual(new Set([401]))
+    const found = async (query: string): Promise<{ items: { request_id: string }[] }> =>
+      JSON.parse(await (await ask(`${running.admin}/api/v1/refusals${query}`, { headers })).text())
+    for (const id of ids.keys())
+      await until(async () => (await found(`?request_id=${id}`)).items[0]?.request_id === id)
+    const { items } = await found('?limit=500&route=/a/*')
+    expect(items.map(({ request_id }) => request_id).sort()).toEqual([...ids.keys()].sort())
   })
 
   it('the address in use is one clear error, exit code 1', async () => {

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { json } from './answer.ts'
-import { asPage, instant, name, pageOf, paging } from './list-query.ts'
+import { asPage, instant, name, pageOf, paging, requestId } from './list-query.ts'
 import { type Operation, operation } from './operation.ts'
 import type { Room } from './room.ts'
 
@@ -27,6 +27,7 @@ export const auditOperations = ({ stores }: Pick<Room, 'stores'>): readonly Oper
       client_id: z.exactOptional(name),
       sub: z.exactOptional(name),
       actor: z.exactOptional(name),
+      request_id: z.exactOptional(requestId),
       since: z.exactOptional(instant),
       until: z.exactOptional(instant),
     },

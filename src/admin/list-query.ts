@@ -11,6 +11,14 @@ export const paging = pagingBy(/^\d{1,15}$/)
 /** What a list takes that begins with what the file declares (registry-page.ts). */
 export const registryPaging = pagingBy(/^(?:\d{1,15}|f[\w-]{0,1500})$/)
 
+/** What a list of refusals takes: time and id of the last one. */
+export const refusalPaging = pagingBy(/^\d{1,12}(?:\.\d{1,9})?~[A-Za-z0-9_.:-]{1,128}$/)
+
+/** The id of a request, `X-Request-Id`. */
+export const requestId = z
+  .string()
+  .check(z.regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'is no id of a request'))
+
 /** What something may be called: no name that a store could not take, or none ever has. */
 export const name = z
   .string()

@@ -8,6 +8,7 @@ import { grantOperations } from './grants.ts'
 import { keyOperations } from './keys.ts'
 import { openApiOperation } from './openapi.ts'
 import type { Operation } from './operation.ts'
+import { refusalOperations } from './refusals.ts'
 import { registrationTokenOperations } from './registration-tokens.ts'
 import type { Room } from './room.ts'
 import { routeOperations } from './routes.ts'
@@ -27,6 +28,7 @@ export const operationsOf = (room: Room): readonly Operation[] => {
     ...sessionOperations(room),
     ...scopeOperations(room),
     ...routeOperations(room),
+    ...refusalOperations(room),
     ...configurationOperations(room),
     ...auditOperations(room),
     ...keyOperations(room),

@@ -4,6 +4,7 @@ import type { FullExplanation } from '../explain-request.ts'
 import type { Question } from '../gateway/explain.ts'
 import type { Stores } from '../store/open.ts'
 import type { Log } from '../telemetry/log.ts'
+import type { RefusalPage, RefusalQuery } from '../telemetry/refusals.ts'
 import type { Tally } from '../telemetry/upstream-tally.ts'
 
 /** What every operation of the admin API, and every page of the console, works with. */
@@ -18,6 +19,8 @@ export type Room = {
   readonly problems: () => readonly string[]
   /** Live counts of all targets, of all processes. */
   readonly targets: () => Promise<readonly LiveTarget[]>
+  /** What is remembered of requests that were refused, by all processes. */
+  readonly refusals: (query: RefusalQuery) => Promise<RefusalPage>
   readonly started: number
   /** Called when another process takes our place. */
   readonly takeover?: (() => void) | undefined

@@ -15,6 +15,7 @@ export type AuditOptions = DataOptions &
     readonly client?: string
     readonly account?: string
     readonly actor?: string
+    readonly request?: string
     readonly since?: number
     readonly until?: number
     readonly follow?: boolean
@@ -32,11 +33,12 @@ export const audit = (options: AuditOptions, terminal: Terminal): Promise<number
   })
 
 const search = (gateway: AdminConnection, options: AuditOptions, pages: PageOptions) => {
-  const { event, client: client_id, account: sub, actor, since, until } = options
+  const { event, client: client_id, account: sub, actor, request: request_id } = options
+  const { since, until } = options
   return listItems<AuditEvent>(
     gateway,
     ['audit'],
-    { event, client_id, sub, actor, since, until },
+    { event, client_id, sub, actor, request_id, since, until },
     pages,
   )
 }

@@ -19,7 +19,6 @@ import type { Question } from './explain.ts'
 import type { Explanation } from './explanation.ts'
 import { createForwarder } from './forward.ts'
 import { requestFields } from './headers.ts'
-import type { Cause } from './job.ts'
 import { createNames, type Resolve } from './names.ts'
 import { createLocate, type Place } from './place.ts'
 import { isRefusal, type Refusal, refusal } from './refusal.ts'
@@ -34,7 +33,7 @@ import type { UpgradeOutcome } from './upgrade-reply.ts'
 import { forwardUpgrade } from './upgrade-visit.ts'
 import { CLIENT_GONE, ENDED, type Failure, TOO_LARGE } from './upstream-failure.ts'
 import { createUpstreams, type Target } from './upstreams.ts'
-import { exchangeOf, openVisit, type Visit } from './visit.ts'
+import { causeFields, exchangeOf, openVisit, type Visit } from './visit.ts'
 
 /** The data plane: everything between a request and its upstream, HTTP and WebSocket alike. */
 export type Gateway = {
@@ -284,14 +283,6 @@ const noteUse = ({ token, started }: Visit, { route }: Place): void => {
   use.at = started
   use.route = route.path
 }
-
-/** What a stranger is not told. */
-const causeFields = ({ id, place }: Visit, { target, error }: Cause) => ({
-  request_id: id,
-  upstream: place?.route.upstream.name,
-  target,
-  error: describeError(error),
-})
 
 const wordsFor = (failure: Failure, { route }: Place): Refusal =>
   (failure === ENDED && route.guard?.invalid.get('revoked')) || failure.refusal

@@ -25,7 +25,7 @@ export const answerWithError = (
   { config, log }: Pick<Room, 'config' | 'log'>,
 ): void => {
   const error = asOAuthError(thrown)
-  logError({ request_id: ctx.state.request_id, path: ctx.path }, error, log)
+  logError(ctx.req, { request_id: ctx.state.request_id, path: ctx.path }, error, log)
   const parameters = {
     error: error.code,
     error_description: error.message,

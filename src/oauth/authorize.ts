@@ -1,5 +1,6 @@
 import type Koa from 'koa'
 
+import { noteOn } from '../telemetry/request-note.ts'
 import { readAuthorizationRequest } from './authorization-request.ts'
 import { answerWithError } from './authorization-response.ts'
 import { callerOf, type Handler, sendOn } from './endpoint.ts'
@@ -19,6 +20,7 @@ export const authorize =
   async (ctx, parameters) => {
     const caller = callerOf(ctx, room)
     const client = await namedClient(parameters, room)
+    noteOn(ctx.req, { client_id: client.client_id })
     const pushed = await openPushed(parameters, client, caller, room)
     const reply =
       pushed?.reply ?? readTrustedReply(parameters, client, noteMismatch(client, caller, room))

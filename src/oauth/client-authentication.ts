@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 
 import type { Client } from '../store/clients.ts'
+import { noteOn } from '../telemetry/request-note.ts'
 import { readBasic } from './basic-credentials.ts'
 import { type Assertion, type Refusal, readAssertion, refuseAssertion } from './client-assertion.ts'
 import { invalidClient, invalidRequest, type OAuthError } from './errors.ts'
@@ -40,6 +41,7 @@ export const authenticateClient = async (
   const { clientSecrets } = room.throttles
   const client = await findClient(client_id, room)
   const who = client ? client_id : groupOf(client_id)
+  if (client) noteOn(req, { client_id })
   await clientSecrets.check(who, caller.remote)
   const refused = await refuse(client, credentials, room)
   if (client && !refused) {
@@ -49,6 +51,7 @@ export const authenticateClient = async (
   // Only an id that exists is logged: people put secrets into the wrong field.
   const known = client && { client_id }
   const { reason } = refused ?? {}
+  if (reason !== undefined) noteOn(req, { reason })
   room.log.audit('client.authentication_failed', { ...known, method, reason, ...caller })
   await clientSecrets.failed(who, caller.remote)
   throw method === 'client_secret_basic' ? basicRefusal() : refusal(refused)

@@ -3,9 +3,11 @@ import type Koa from 'koa'
 import { deviceEntryPage } from '../pages/device-entry.ts'
 import type { DeviceCode } from '../store/device-codes.ts'
 import { readUserCode } from '../store/user-code.ts'
+import { noteOn } from '../telemetry/request-note.ts'
 import { browserCookie } from './browser-binding.ts'
 import { consentPath, decideDevice, showDevice } from './device-consent.ts'
 import { answerPage, callerOf, type Handler, sendOn } from './endpoint.ts'
+import { noteError } from './error-response.ts'
 import { OAuthError } from './errors.ts'
 import { bindForm, checkBinding, type FormBinding, refuseCrossSite } from './form-binding.ts'
 import { grantableScope } from './next-step.ts'
@@ -50,15 +52,27 @@ const enter = async (
   const user_code = parameters.get('user_code') ?? ''
   try {
     const code = await enteredCode(ctx, user_code, person, room)
-    if (!code) return showForm(ctx, person, { user_code, status: 400, problem: WRONG }, room)
+    if (!code) return refuse(ctx, person, WRONG_CODE, user_code, room)
     if (code.scope.length > 0 && grantableScope(code, person.account).length === 0)
-      return showForm(ctx, person, { user_code, status: 403, problem: NOT_YOURS }, room)
+      return refuse(ctx, person, NOT_YOURS, user_code, room)
     sendOn(ctx, consentPath(ctx, code, readUserCode(user_code) ?? '', person, room))
   } catch (error) {
     if (!(error instanceof OAuthError && error.status === 429)) throw error
+    noteError(ctx.req, error)
     ctx.set(error.headers)
     showForm(ctx, person, { user_code, status: 429, problem: TOO_OFTEN }, room)
   }
+}
+
+const refuse = (
+  ctx: Koa.Context,
+  person: Person,
+  { refusal, status, problem }: typeof NOT_YOURS,
+  user_code: string,
+  room: Room,
+): void => {
+  noteOn(ctx.req, { refusal, description: problem })
+  showForm(ctx, person, { user_code, status, problem }, room)
 }
 
 /** What cannot be a code is no guess; of what can be, few wrong ones are let through, wherever and by whomever. */
@@ -114,6 +128,14 @@ const bindingOf = (ctx: Koa.Context, { account }: Person, room: Room): FormBindi
   account.sub,
 ]
 
-const WRONG = 'No device waits with this code. Look again, or have your device show a new one.'
-const NOT_YOURS = 'Your account may give nothing of what this device asks for.'
+const WRONG_CODE = {
+  refusal: 'user_code.failed',
+  status: 400,
+  problem: 'No device waits with this code. Look again, or have your device show a new one.',
+}
+const NOT_YOURS = {
+  refusal: 'access_denied',
+  status: 403,
+  problem: 'Your account may give nothing of what this device asks for.',
+}
 const TOO_OFTEN = 'Too many wrong codes. Wait a while, then try again.'

@@ -1,8 +1,11 @@
+import type { IncomingMessage } from 'node:http'
 import type Koa from 'koa'
 
 import { errorPage } from '../pages/error.ts'
 import { PasswordsBusy } from '../store/passwords.ts'
 import { StoreUnavailable } from '../store/store.ts'
+import { describeError } from '../telemetry/describe-error.ts'
+import { noteOn } from '../telemetry/request-note.ts'
 import type { Call, Reply } from './call.ts'
 import { answerJson, answerPage } from './endpoint.ts'
 import { OAuthError, type OAuthErrorCode, temporarilyUnavailable } from './errors.ts'
@@ -17,7 +20,7 @@ export const answerError = (
   { log }: Pick<Room, 'log'>,
 ): void => {
   const error = asOAuthError(thrown)
-  logError({ request_id: ctx.state.request_id, path: ctx.path }, error, log)
+  logError(ctx.req, { request_id: ctx.state.request_id, path: ctx.path }, error, log)
   ctx.remove('Location')
   ctx.status = error.status
   ctx.set(error.headers)
@@ -29,7 +32,7 @@ export const answerError = (
 export const errorReply = (call: Call, thrown: unknown, { log }: Pick<Room, 'log'>): Reply => {
   const error = asOAuthError(thrown)
   const { request_id } = call.caller
-  logError({ request_id, path: call.path }, error, log)
+  logError(call.req, { request_id, path: call.path }, error, log)
   return fieldsReply(call, errorBody(request_id, error), error)
 }
 
@@ -50,11 +53,21 @@ export const asOAuthError = (thrown: unknown): OAuthError => {
   return new OAuthError('server_error', 'something failed on our side', { cause: thrown })
 }
 
+/** What a caller is told, and what it is not, for the line of its request. */
+export const noteError = (req: IncomingMessage, { code, message, cause }: OAuthError): void =>
+  noteOn(req, {
+    refusal: code,
+    description: message,
+    ...(cause !== undefined && { error: describeError(cause) }),
+  })
+
 export const logError = (
+  req: IncomingMessage,
   where: { readonly request_id?: string; readonly path: string },
   error: OAuthError,
   log: Room['log'],
 ): void => {
+  noteError(req, error)
   const fields = {
     ...where,
     error: error.code,

@@ -1,7 +1,9 @@
 import type Koa from 'koa'
 
 import { signInPage } from '../pages/sign-in.ts'
+import { noteOn } from '../telemetry/request-note.ts'
 import { answerPage, callerOf, type Handler } from './endpoint.ts'
+import { noteError } from './error-response.ts'
 import { OAuthError } from './errors.ts'
 import { bindForm, checkBinding, type FormBinding, refuseCrossSite } from './form-binding.ts'
 import { type Occasion, readOccasion } from './occasion.ts'
@@ -31,13 +33,16 @@ export const signIn =
     try {
       const password = parameters.get('password') ?? ''
       const account = await provenAccount({ username, password }, callerOf(ctx, room), room)
-      if (!account)
+      if (!account) {
+        noteOn(ctx.req, { refusal: 'login.failed', description: WRONG })
         return await showForm(ctx, occasion, { username, status: 401, problem: WRONG }, room)
+      }
       const person = await startSession(ctx, account, room)
       room.log.audit('session.started', { sub: account.sub, ...callerOf(ctx, room) })
       await occasion.goOn(person, true)
     } catch (error) {
       if (!(error instanceof OAuthError && error.status === 429)) throw error
+      noteError(ctx.req, error)
       ctx.set(error.headers)
       await showForm(ctx, occasion, { username, status: 429, problem: TOO_OFTEN }, room)
     }

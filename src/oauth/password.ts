@@ -2,7 +2,9 @@ import type Koa from 'koa'
 
 import { type PasswordField, passwordPage } from '../pages/password.ts'
 import { AccountRefused } from '../store/account-registry.ts'
+import { noteOn } from '../telemetry/request-note.ts'
 import { answerPage, callerOf, type Handler, sendOn } from './endpoint.ts'
+import { noteError } from './error-response.ts'
 import { OAuthError } from './errors.ts'
 import { bindForm, checkBinding, type FormBinding, refuseCrossSite } from './form-binding.ts'
 import type { Parameters } from './parameters.ts'
@@ -38,6 +40,7 @@ export const changePassword =
       sendOn(ctx, `${endpointPath(room.config, 'apps')}?done=password`)
     } catch (error) {
       if (!(error instanceof OAuthError && error.status === 429)) throw error
+      noteError(ctx.req, error)
       ctx.set(error.headers)
       showForm(ctx, person, { status: 429, field: 'current_password', problem: TOO_OFTEN }, room)
     }
@@ -62,14 +65,14 @@ const change = async (
   const password = parameters.get('current_password') ?? ''
   const caller = callerOf(ctx, room)
   const proven = await provenAccount({ username, password }, caller, room)
-  if (!proven) return { status: 401, field: 'current_password', problem: WRONG }
+  if (!proven) return wrong(ctx)
   if (next.normalize('NFC') === password.normalize('NFC')) return refused(SAME)
   const hash = await stores.passwords.hash(next, networkOf(caller.remote))
   try {
     await stores.accounts.setPassword(sub, hash, caller, proven.password)
   } catch (error) {
     if (!(error instanceof AccountRefused)) throw error
-    return { status: 401, field: 'current_password', problem: WRONG }
+    return wrong(ctx)
   }
   // Whoever was faster with yet another password wanted all sessions to end: this browser must not outlive that.
   const now = await stores.accounts.find(username)
@@ -94,6 +97,11 @@ const problemWith = (
 
 /** `Ada.1234` is as good as `ada`. */
 const lettersOf = (text: string): string => text.toLowerCase().replace(/\P{L}/gu, '')
+
+const wrong = (ctx: Koa.Context): Problem => {
+  noteOn(ctx.req, { refusal: 'login.failed', description: WRONG })
+  return { status: 401, field: 'current_password', problem: WRONG }
+}
 
 const refused = (problem: string): Problem => ({ field: 'new_password', problem })
 

@@ -1,6 +1,7 @@
 import type Koa from 'koa'
 
 import type { Client } from '../store/clients.ts'
+import { noteOn } from '../telemetry/request-note.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
 import { type Begun, bindBrowser, checkBegun } from './browser-binding.ts'
 import { isPublic } from './client-authentication.ts'
@@ -75,6 +76,7 @@ export const resume = async (
   if (!client || !isRegistered(pending.redirect_uri, { ...client, public: isPublic(client) })) {
     throw invalidRequest('the application that asked is no longer registered')
   }
+  noteOn(ctx.req, { client_id: client.client_id })
   return { pending, sealed, client }
 }
 

@@ -2,6 +2,7 @@ import type Koa from 'koa'
 
 import type { Account } from '../store/accounts.ts'
 import { digest } from '../store/secrets.ts'
+import { noteOn } from '../telemetry/request-note.ts'
 import { agentOf } from './agent.ts'
 import { callerOf } from './endpoint.ts'
 import { accessDenied } from './errors.ts'
@@ -30,6 +31,7 @@ export const currentPerson = async (
   if (!session) return undefined
   const account = await stores.accounts.findBySub(session.sub)
   if (!account) return undefined
+  noteOn(ctx.req, { sub: account.sub })
   return { account, auth_time: session.auth_time, session: session.id, term: session.term }
 }
 

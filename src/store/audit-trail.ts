@@ -21,6 +21,8 @@ export type AuditQuery = {
   readonly client_id?: string
   readonly sub?: string
   readonly actor?: string
+  /** Of the request that it happened in. */
+  readonly request_id?: string
   /** Seconds since the epoch: from `since` on, before `until`. */
   readonly since?: number
   readonly until?: number
@@ -183,9 +185,9 @@ const cut = (_: string, value: unknown): unknown =>
   typeof value === 'string' && value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value
 
 /** Whether not all of the list that is read is asked for. */
-const isPicky = ({ client_id, sub, actor, event, since, until }: AuditQuery): boolean =>
+const isPicky = ({ client_id, sub, actor, event, request_id, ...times }: AuditQuery): boolean =>
   [client_id, sub, actor].filter((name) => name !== undefined).length > 1 ||
-  [event, since, until].some((filter) => filter !== undefined)
+  [event, request_id, times.since, times.until].some((filter) => filter !== undefined)
 
 /** The shortest list that has all that is asked for. */
 const indexOf = ({ client_id, sub, actor }: AuditQuery): string => {
@@ -200,6 +202,7 @@ const fits = ({ at, event, fields }: AuditEvent, query: AuditQuery): boolean =>
   (query.client_id === undefined || fields.client_id === query.client_id) &&
   (query.sub === undefined || fields.sub === query.sub) &&
   (query.actor === undefined || fields.actor === query.actor) &&
+  (query.request_id === undefined || fields.request_id === query.request_id) &&
   at >= (query.since ?? 0) &&
   at < (query.until ?? Number.POSITIVE_INFINITY)
 

@@ -7,7 +7,8 @@ export const createAccessLog =
   (exchange) =>
     log.info('request', accessFields(exchange))
 
-const accessFields = ({ id, seconds, ...rest }: Exchange): Record<string, unknown> => ({
+/** Who is remembered as refused is told of in the same words (refusals.ts). */
+export const accessFields = ({ id, seconds, ...rest }: Exchange) => ({
   request_id: id,
   ...rest,
   ms: Math.round(seconds * 1e5) / 100,

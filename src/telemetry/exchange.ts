@@ -22,6 +22,10 @@ export type Exchange = {
   readonly expired_for?: number
   /** What a revoked token hung on that is no more (`grant: refresh token replayed`), as far as it is known. */
   readonly ended?: string
+  /** What is not told to the caller: how a client failed to authenticate, what a target gave. */
+  readonly reason?: string
+  /** Of one of our own endpoints: what the caller was told to fix. */
+  readonly description?: string
   /** What failed on the way (`upstream.refused`, `upstream.cut`, `client.gone` …). */
   readonly error?: string
   readonly upgraded?: boolean

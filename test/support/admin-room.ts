@@ -39,6 +39,7 @@ export const openAdminRoom = async (
   const room = {
     ...{ stores, clock, log, started: clock(), config: () => config, problems: () => [] },
     targets: async () => [],
+    refusals: async () => ({ items: [] }),
     explain: () => Promise.reject(new Error('nothing runs here that could be explained')),
   }
   const access = createAccess({ token, host: '127.0.0.1', signedIn: async () => undefined })

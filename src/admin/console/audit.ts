@@ -45,16 +45,18 @@ const filtersIn = (ctx: PageContext): AuditFilters => {
     client_id: text('client_id'),
     sub: text('sub'),
     actor: text('actor'),
+    request_id: text('request_id'),
     since: text('since'),
     until: text('until'),
   }
 }
 
-const named = ({ event, client_id, sub, actor }: AuditFilters) => ({
+const named = ({ event, client_id, sub, actor, request_id }: AuditFilters) => ({
   ...(event !== '' && { event }),
   ...(client_id !== '' && { client_id }),
   ...(sub !== '' && { sub }),
   ...(actor !== '' && { actor }),
+  ...(request_id !== '' && { request_id }),
 })
 
 /** Undefined: one of them is no date. */

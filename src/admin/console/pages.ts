@@ -6,6 +6,7 @@ import type { ConsoleRoom } from './console.ts'
 import { grantPages } from './grants.ts'
 import { overviewPages } from './overview.ts'
 import { peoplePages } from './people.ts'
+import { refusalPages } from './refusals.ts'
 import { routePages } from './routes.ts'
 import { scopePages } from './scopes.ts'
 import { signInPages } from './sign-in.ts'
@@ -18,5 +19,5 @@ export const pages = (router: Router, room: ConsoleRoom): void => {
 
 const PAGES = [
   ...[signInPages, overviewPages, clientPages, tryPages, peoplePages, grantPages],
-  ...[scopePages, routePages, auditPages, configurationPages],
+  ...[scopePages, routePages, refusalPages, auditPages, configurationPages],
 ]

@@ -7,12 +7,13 @@ import { flawsOf } from '../flaws.ts'
 import { liveRoutes } from '../routes.ts'
 import type { ConsoleRoom, PageContext } from './console.ts'
 import { action, page } from './forms.ts'
+import { queryOf } from './query.ts'
 import { frameOf } from './shown-frame.ts'
 
 export const routePages = (router: Router, room: ConsoleRoom): void => {
   router.get(
     '/routes',
-    page(room, 'viewer', (ctx) => show(ctx, room, { asked: NOTHING })),
+    page(room, 'viewer', (ctx) => show(ctx, room, { asked: askedIn(ctx) })),
   )
   router.post(
     '/routes',
@@ -28,7 +29,11 @@ export const routePages = (router: Router, room: ConsoleRoom): void => {
   )
 }
 
-const NOTHING: AskedQuestion = { method: 'GET', url: '', headers: '' }
+/** What a link to the form fills in; nothing is asked before it is sent. */
+const askedIn = (ctx: PageContext): AskedQuestion => {
+  const text = queryOf(ctx)
+  return { method: text('method') || 'GET', url: text('url'), headers: '' }
+}
 
 type Said = {
   readonly asked: AskedQuestion

@@ -13,4 +13,4 @@ export const frameOf = (ctx: PageContext, { assets, warnings }: ConsoleRoom): Fr
 }
 
 const STORE_AWAY =
-  'The store does not answer. You are known from before: the overview, the routes and the configuration can be looked at, and nothing can be changed.'
+  'The store does not answer. You are known from before: the overview, the routes, the refusals and the configuration can be looked at, and nothing can be changed.'

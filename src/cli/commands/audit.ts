@@ -11,6 +11,7 @@ export const declareAudit: Declare = (program, run) => {
     .option('--client <client_id>', 'about a client')
     .option('--account <account>', 'about a person, by sub or username')
     .option('--actor <name>', 'by an operator')
+    .option('--request <id>', 'in one request, by its X-Request-Id')
     .option('--since <when>', '2h ago, or a date', moment(systemClock))
     .option('--until <when>', '2h ago, or a date', moment(systemClock))
     .option('-f, --follow', 'go on with what happens, oldest first, until interrupted')

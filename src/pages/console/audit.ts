@@ -9,7 +9,7 @@ export type ShownEvent = {
 }
 
 export type AuditFilters = Readonly<
-  Record<'event' | 'client_id' | 'sub' | 'actor' | 'since' | 'until', string>
+  Record<'event' | 'client_id' | 'sub' | 'actor' | 'request_id' | 'since' | 'until', string>
 >
 
 const LABELS = [
@@ -17,6 +17,7 @@ const LABELS = [
   ['client_id', 'client_id'],
   ['sub', 'Person (sub)'],
   ['actor', 'Operator'],
+  ['request_id', 'Request (X-Request-Id)'],
   ['since', 'From (2026-01-31)'],
   ['until', 'Before'],
 ] as const

@@ -86,6 +86,7 @@ const PLACES = [
   ['/grants', 'Grants'],
   ['/scopes', 'Scopes'],
   ['/routes', 'Routes'],
+  ['/refusals', 'Refusals'],
   ['/audit', 'Audit'],
   ['/configuration', 'Configuration'],
 ] as const

@@ -9,35 +9,65 @@ const scope = z.strictObject({
   description: z.string(),
   /** Paths that ask for it. */
   routes: z.array(z.string()),
-  /** Clients of the file that may ask for it by name. */
+  /** Clients that may ask for it by name, disabled ones too. */
   clients: z.array(z.string()),
 })
 
+const scopes = z.strictObject({
+  items: z.array(scope),
+  /** Clients that are not limited to scopes by name, and so may ask for every one. */
+  unrestricted: z.array(z.string()),
+  /** True: of the clients of run time only the oldest 500 were looked at. */
+  more: z.boolean(),
+})
+
+type ScopeRoom = Pick<Room, 'config' | 'stores'>
+
 /** The scopes of the configuration, and what hangs on each. */
-export const scopeOperations = ({ config }: Pick<Room, 'config'>): readonly Operation[] => [
+export const scopeOperations = (room: ScopeRoom): readonly Operation[] => [
   operation({
     id: 'listScopes',
     tag: 'scopes',
     method: 'GET',
     path: '/api/v1/scopes',
     role: 'viewer',
-    summary: 'Every scope that can be granted, with the routes that ask for it',
-    answers: {
-      200: { description: 'All scopes', schema: z.strictObject({ items: z.array(scope) }) },
-    },
-    run: () => json(200, { items: scopesOf(config()) }),
+    summary: 'Every scope that can be granted, with the routes and the clients that ask for it',
+    answers: { 200: { description: 'All scopes', schema: scopes } },
+    run: async () => json(200, await listScopes(room)),
   }),
 ]
 
-export const scopesOf = ({ scopes, routes, clients }: ReturnType<Room['config']>) =>
-  Array.from(scopes, ([name, description]) => ({
+/** Of all clients, whatever their source; a bounded number of them. */
+export const listScopes = async ({
+  config,
+  stores,
+}: ScopeRoom): Promise<z.output<typeof scopes>> => {
+  const { clients, cursor } = await stores.clients.list({ limit: MOST_CLIENTS })
+  const named = new Map<string, string[]>()
+  const unrestricted: string[] = []
+  for (const { client } of clients) {
+    if (client.scope === undefined) unrestricted.push(client.client_id)
+    for (const name of client.scope?.split(' ') ?? []) {
+      const names = named.get(name)
+      if (names === undefined) named.set(name, [client.client_id])
+      else names.push(client.client_id)
+    }
+  }
+  const items = Array.from(config().scopes, ([name, description]) => ({
     scope: name,
     description,
-    routes: routes.filter((route) => asksFor(route, name)).map(({ path }) => path),
-    clients: clients
-      .filter((client) => client.scope?.split(' ').includes(name))
-      .map(({ client_id }) => client_id),
+    routes: pathsThatAsk(config().routes, name),
+    clients: named.get(name) ?? [],
   }))
+  return { items, unrestricted, more: cursor !== undefined }
+}
 
-const asksFor = ({ scope: rule }: RouteSettings, name: string): boolean =>
-  rule?.scopes.includes(name) ?? false
+/** Each once, though its methods may be routes of their own. */
+const pathsThatAsk = (routes: readonly RouteSettings[], name: string): string[] => [
+  ...new Set(
+    routes.filter(({ scope: rule }) => rule?.scopes.includes(name)).map(({ path }) => path),
+  ),
+]
+
+/** Of run time, beside those of the file. */
+const MOST_CLIENTS = 500

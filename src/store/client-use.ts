@@ -1,17 +1,31 @@
 import type { Clock } from '../clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Client, clientKey, type StoredClient } from './clients.ts'
+import { type LastUse, lastUsedKey, ownUseName } from './last-use.ts'
+import type { LastUsed } from './last-used.ts'
 import { type Store, StoreUnavailable, type Swap, type Write } from './store.ts'
+
+/** Of one client. */
+export type UsesOfClient = {
+  /** When it last got a token, to the hour, in seconds since the epoch. Undefined: never. */
+  readonly last_used?: number
+  /** When it last used a token that it holds for itself. Undefined: never. */
+  readonly own_use?: LastUse
+}
 
 /** When clients were last given a token: a row of its own each, at most one write a client, process and hour. */
 export type ClientUse = {
   /** Never rejects: what was issued is not taken back because it could not be noted. */
   note(client: Client): Promise<void>
-  key(client_id: string): string
+  /** With what it used itself: a part of its end. */
+  removal(client_id: string): readonly Write[]
+  /** As many, in the order of the names. */
+  of(client_ids: readonly string[]): Promise<readonly UsesOfClient[]>
 }
 
 export const createClientUse = (deps: {
   readonly store: Store
+  readonly lastUsed: Pick<LastUsed, 'ofClients'>
   readonly clock: Clock
   readonly log: Log
   /** How the row of a client is kept once it is in use. */
@@ -39,7 +53,21 @@ export const createClientUse = (deps: {
   }
 
   return {
-    key: useKey,
+    removal: (client_id) =>
+      [useKey(client_id), lastUsedKey(ownUseName(client_id))].map((key) => ({ op: 'delete', key })),
+    async of(client_ids) {
+      const [given, own] = await Promise.all([
+        store.getMany(client_ids.map(useKey)),
+        deps.lastUsed.ofClients(client_ids),
+      ])
+      return client_ids.map((client_id, i) => {
+        const [last, own_use] = [given[i], own.get(client_id)]
+        return {
+          ...(last !== undefined && { last_used: Number(last) }),
+          ...(own_use && { own_use }),
+        }
+      })
+    },
     async note(client) {
       const now = clock()
       const last = noted.get(client.client_id)

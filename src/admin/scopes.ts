@@ -1,5 +1,7 @@
 import * as z from 'zod/mini'
 import type { RouteSettings } from '../config/config.ts'
+import type { Client } from '../store/clients.ts'
+import { StoreUnavailable } from '../store/store.ts'
 import { json } from './answer.ts'
 import { type Operation, operation } from './operation.ts'
 import type { Room } from './room.ts'
@@ -13,11 +15,11 @@ const scope = z.strictObject({
   clients: z.array(z.string()),
 })
 
-const scopes = z.strictObject({
+const answer = z.strictObject({
   items: z.array(scope),
   /** Clients that are not limited to scopes by name, and so may ask for every one. */
   unrestricted: z.array(z.string()),
-  /** True: of the clients of run time only the oldest 500 were looked at. */
+  /** True: there are others. Of the clients of run time the oldest 500 were looked at, or none while the store was away. */
   more: z.boolean(),
 })
 
@@ -32,34 +34,47 @@ export const scopeOperations = (room: ScopeRoom): readonly Operation[] => [
     path: '/api/v1/scopes',
     role: 'viewer',
     summary: 'Every scope that can be granted, with the routes and the clients that ask for it',
-    answers: { 200: { description: 'All scopes', schema: scopes } },
+    answers: { 200: { description: 'All scopes', schema: answer } },
     run: async () => json(200, await listScopes(room)),
   }),
 ]
 
 /** Of all clients, whatever their source; a bounded number of them. */
-export const listScopes = async ({
-  config,
-  stores,
-}: ScopeRoom): Promise<z.output<typeof scopes>> => {
-  const { clients, cursor } = await stores.clients.list({ limit: MOST_CLIENTS })
+export const listScopes = async (room: ScopeRoom): Promise<z.output<typeof answer>> => {
+  const { clients, more } = await someClients(room)
+  const { scopes, routes } = room.config()
   const named = new Map<string, string[]>()
   const unrestricted: string[] = []
-  for (const { client } of clients) {
-    if (client.scope === undefined) unrestricted.push(client.client_id)
-    for (const name of client.scope?.split(' ') ?? []) {
+  for (const { client_id, scope } of clients) {
+    if (scope === undefined) unrestricted.push(client_id)
+    for (const name of scope?.split(' ') ?? []) {
       const names = named.get(name)
-      if (names === undefined) named.set(name, [client.client_id])
-      else names.push(client.client_id)
+      if (names === undefined) named.set(name, [client_id])
+      else names.push(client_id)
     }
   }
-  const items = Array.from(config().scopes, ([name, description]) => ({
+  const items = Array.from(scopes, ([name, description]) => ({
     scope: name,
     description,
-    routes: pathsThatAsk(config().routes, name),
+    routes: pathsThatAsk(routes, name),
     clients: named.get(name) ?? [],
   }))
-  return { items, unrestricted, more: cursor !== undefined }
+  return { items, unrestricted, more }
+}
+
+type SomeClients = {
+  readonly clients: readonly Pick<Client, 'client_id' | 'scope'>[]
+  readonly more: boolean
+}
+
+const someClients = async ({ config, stores }: ScopeRoom): Promise<SomeClients> => {
+  try {
+    const { clients, cursor } = await stores.clients.list({ limit: MOST_CLIENTS })
+    return { clients: clients.map(({ client }) => client), more: cursor !== undefined }
+  } catch (cause) {
+    if (!(cause instanceof StoreUnavailable)) throw cause
+    return { clients: config().clients, more: true }
+  }
 }
 
 /** Each once, though its methods may be routes of their own. */

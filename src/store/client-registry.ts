@@ -86,7 +86,7 @@ type RegistryDeps = {
   readonly standings: Standings
   readonly clients: Pick<FileClients, 'ofFile'>
   readonly policy: () => Policy
-  readonly lastUsed: Pick<LastUsed, 'ofClients'>
+  readonly lastUsed: Pick<LastUsed, 'own'>
   /** Seconds that one that registered itself stays, before its first use and after its last; `grant`: the longest life of a grant. */
   readonly lives: () => { readonly unused: number; readonly idle: number; readonly grant: number }
   /**
@@ -112,7 +112,7 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     }
   }
 
-  const knownStored = (row: string, uses: UsesOfClient | undefined): KnownClient => {
+  const knownStored = (row: string, uses?: UsesOfClient): KnownClient => {
     const stored: StoredClient = JSON.parse(row)
     const client = asClient(stored, clock(), deps.policy())
     const disabled = standings.known(stored)
@@ -125,19 +125,19 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     }
   }
 
-  const knownOfFile = (known: FileClient, uses: UsesOfClient | undefined): KnownClient => {
+  const knownOfFile = (known: FileClient, uses?: UsesOfClient): KnownClient => {
     const disabled = known.disabled ?? standings.known(known.client)
-    return {
-      client: known.client,
-      version: '',
-      ...(disabled && { disabled }),
-      ...uses,
-    }
+    return { client: known.client, version: '', ...(disabled && { disabled }), ...uses }
+  }
+
+  const readRows = async (client_id: string) => {
+    const [row, ...rows] = await store.getMany([clientKey(client_id), ...use.keys(client_id)])
+    return [row, use.read(client_id, rows)] as const
   }
 
   const read: ClientRegistry['read'] = async (client_id) => {
     const known = clients.ofFile().get(client_id)
-    const [row, [uses]] = await Promise.all([store.get(clientKey(client_id)), use.of([client_id])])
+    const [row, uses] = await readRows(client_id)
     if (known !== undefined) return knownOfFile(known, uses)
     return row === undefined ? undefined : knownStored(row, uses)
   }
@@ -148,15 +148,14 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     next: (client: StoredClient) => StoredClient,
   ): Promise<Changed> => {
     if (clients.ofFile().has(client_id)) return { outcome: 'of the file' }
-    const [uses] = await use.of([client_id])
     for (let left = TRIES; left > 0; left -= 1) {
-      const row = await store.get(clientKey(client_id))
+      const [row, uses] = await readRows(client_id)
       if (row === undefined) return { outcome: 'unknown' }
       if (version !== undefined && digest(row) !== version) return { outcome: 'conflict' }
       const stored: StoredClient = JSON.parse(row)
       const changed = next(stored)
       const value = JSON.stringify(changed)
-      const swap = { ...rowOf(changed, uses?.last_used !== undefined), expected: row, next: value }
+      const swap = { ...rowOf(changed, uses.last_used !== undefined), expected: row, next: value }
       // Cached tokens know their scopes from before.
       const told = losesScope(stored, changed) ? [NARROWED] : []
       if (await store.batch([{ op: 'swap', ...swap }], told))
@@ -172,7 +171,7 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
   const takeAway = async (client_id: string, version: string | undefined) => {
     if (clients.ofFile().has(client_id)) return undefined
     const key = clientKey(client_id)
-    const deletes: readonly Write[] = [{ op: 'delete', key }, ...use.removal(client_id)]
+    const deletes = [key, ...use.keys(client_id)].map((one): Write => ({ op: 'delete', key: one }))
     for (let left = TRIES; left > 0; left -= 1) {
       const row = await store.get(key)
       if (row === undefined || (version !== undefined && digest(row) !== version)) return undefined

@@ -17,15 +17,17 @@ export type UsesOfClient = {
 export type ClientUse = {
   /** Never rejects: what was issued is not taken back because it could not be noted. */
   note(client: Client): Promise<void>
-  /** With what it used itself: a part of its end. */
-  removal(client_id: string): readonly Write[]
+  /** Of all rows that tell of the use of one: they end with it. */
+  keys(client_id: string): readonly string[]
   /** As many, in the order of the names. */
   of(client_ids: readonly string[]): Promise<readonly UsesOfClient[]>
+  /** What these rows say, in the order of their keys, and what this process knows besides. */
+  read(client_id: string, rows: readonly (string | undefined)[]): UsesOfClient
 }
 
 export const createClientUse = (deps: {
   readonly store: Store
-  readonly lastUsed: Pick<LastUsed, 'ofClients'>
+  readonly lastUsed: Pick<LastUsed, 'own'>
   readonly clock: Clock
   readonly log: Log
   /** How the row of a client is kept once it is in use. */
@@ -52,21 +54,20 @@ export const createClientUse = (deps: {
     return store.batch(writes)
   }
 
+  const read: ClientUse['read'] = (client_id, [given, own]) => {
+    const own_use = deps.lastUsed.own(client_id, own)
+    return {
+      ...(given !== undefined && { last_used: Number(given) }),
+      ...(own_use && { own_use }),
+    }
+  }
+
   return {
-    removal: (client_id) =>
-      [useKey(client_id), lastUsedKey(ownUseName(client_id))].map((key) => ({ op: 'delete', key })),
+    keys: keysOf,
+    read,
     async of(client_ids) {
-      const [given, own] = await Promise.all([
-        store.getMany(client_ids.map(useKey)),
-        deps.lastUsed.ofClients(client_ids),
-      ])
-      return client_ids.map((client_id, i) => {
-        const [last, own_use] = [given[i], own.get(client_id)]
-        return {
-          ...(last !== undefined && { last_used: Number(last) }),
-          ...(own_use && { own_use }),
-        }
-      })
+      const rows = await store.getMany(client_ids.flatMap(keysOf))
+      return client_ids.map((client_id, i) => read(client_id, rows.slice(2 * i, 2 * i + 2)))
     },
     async note(client) {
       const now = clock()
@@ -88,6 +89,7 @@ export const createClientUse = (deps: {
 }
 
 const useKey = (client_id: string): string => `client-use:${client_id}`
+const keysOf = (client_id: string) => [useKey(client_id), lastUsedKey(ownUseName(client_id))]
 
 // Seconds.
 const EVERY = 3600

@@ -25,8 +25,8 @@ export type LastUsed = {
   of(
     grants: readonly Pick<Grant, 'id' | 'client_id' | 'sub'>[],
   ): Promise<ReadonlyMap<string, LastUse>>
-  /** The same of what clients hold for themselves, by `client_id`. */
-  ofClients(client_ids: readonly string[]): Promise<ReadonlyMap<string, LastUse>>
+  /** The same of all that a client holds for itself, where `row` is what the store has of it. */
+  own(client_id: string, row: string | undefined): LastUse | undefined
   /** Writes what is due, a bounded part of it. Never rejects: it is tried again. */
   flush(): Promise<void>
   /** Writes what is due for the last time. */
@@ -121,16 +121,11 @@ export const createLastUsed = (deps: {
     }
   }
 
-  const find = async (names: readonly string[]): Promise<ReadonlyMap<string, LastUse>> => {
-    const rows = await store.getMany(names.map(lastUsedKey))
-    const uses = names.flatMap((name, i): [string, LastUse][] => {
-      const term = termOf(name)
-      const [stored, here] = [readUse(rows[i], term), all.get(name)]
-      const isHere = here !== undefined && here.at > 0 && here.term === term
-      const use = isHere ? mergeUses(stored, noted(here)) : stored
-      return use === undefined ? [] : [[name, use]]
-    })
-    return new Map(uses)
+  const told = (name: string, row: string | undefined): LastUse | undefined => {
+    const term = termOf(name)
+    const [stored, here] = [readUse(row, term), all.get(name)]
+    const isHere = here !== undefined && here.at > 0 && here.term === term
+    return isHere ? mergeUses(stored, noted(here)) : stored
   }
 
   const timer = setInterval(flush, EVERY).unref()
@@ -153,19 +148,17 @@ export const createLastUsed = (deps: {
     },
     drop: (name) => void all.delete(name),
     async of(grants) {
-      const uses = await find([...new Set(grants.map(useNameOf))])
-      return byId(
-        grants.map((grant) => [grant.id, useNameOf(grant)]),
-        uses,
+      const names = [...new Set(grants.map(useNameOf))]
+      const rows = await store.getMany(names.map(lastUsedKey))
+      const uses = new Map(names.map((name, i) => [name, told(name, rows[i])]))
+      return new Map(
+        grants.flatMap((grant): [string, LastUse][] => {
+          const use = uses.get(useNameOf(grant))
+          return use === undefined ? [] : [[grant.id, use]]
+        }),
       )
     },
-    async ofClients(client_ids) {
-      const uses = await find(client_ids.map(ownUseName))
-      return byId(
-        client_ids.map((client_id) => [client_id, ownUseName(client_id)]),
-        uses,
-      )
-    },
+    own: (client_id, row) => told(ownUseName(client_id), row),
     flush,
     async close() {
       clearInterval(timer)
@@ -179,17 +172,6 @@ const noted = (held: Held): LastUse => ({
   route: held.route.path,
   scopes: usedScopes(held),
 })
-
-const byId = (
-  named: readonly (readonly [id: string, name: string])[],
-  uses: ReadonlyMap<string, LastUse>,
-): ReadonlyMap<string, LastUse> =>
-  new Map(
-    named.flatMap(([id, name]): [string, LastUse][] => {
-      const use = uses.get(name)
-      return use === undefined ? [] : [[id, use]]
-    }),
-  )
 
 /** Milliseconds between two writes. */
 const EVERY = 5000

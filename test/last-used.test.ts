@@ -189,6 +189,7 @@ describe('which scopes of a grant were used, and when', () => {
       'orders.write': start + 240,
       'orders.read': start + 270,
     })
+    expect((await tokenOf(room, access)).use.former, 'memory keeps what is not written').toEqual([])
   })
 
   it('a route that asks for several uses each that the token has: all of them, or of any those', () => {

@@ -254,6 +254,10 @@ describe('when clients last used what they hold for themselves', () => {
     const read = async () => (await admin.token('GET', '/api/v1/clients/temp')).body
     expect(await read()).toMatchObject({ own_last_route: '/x/*' })
     const headers = { 'If-Match': '*' }
+    const same = await admin.token('PUT', '/api/v1/clients/temp', { body: await read(), headers })
+    expect([same.status, same.body.own_last_route], 'what was shown can be sent back').toEqual([
+      ...[200, '/x/*'],
+    ])
     await admin.token('DELETE', '/api/v1/clients/temp', { headers })
     const again = await own('temp', await make())
     expect(await read()).not.toHaveProperty('own_last_used')

@@ -651,7 +651,8 @@ describe('what is true at this moment', () => {
 
   it('scopes with what hangs on each', async () => {
     const { items } = (await admin.token('GET', '/api/v1/scopes')).body
-    expect(items[0]).toMatchObject({ scope: 'a', routes: ['/a/*'], clients: ['filed', 'web'] })
+    expect(items[0]).toMatchObject({ scope: 'a', routes: ['/a/*'] })
+    expect(items[0].clients.slice(0, 2)).toEqual(['filed', 'web'])
   })
 
   it('a secret is answered once, when it is made; no other answer and no line has one', async () => {

@@ -133,7 +133,7 @@ const DESCRIPTION: ReadonlySet<string> = new Set([
   ...['software_id', 'software_version', 'application_type'],
 ])
 const SHOWN: ReadonlySet<string> = new Set([
-  ...['source', 'line', 'created', 'secrets', 'last_used'],
+  ...['source', 'line', 'created', 'secrets', 'last_used', 'own_last_used', 'own_last_route'],
   ...DESCRIPTION,
 ])
 

@@ -1,5 +1,5 @@
 import type { Grant } from '../store/grants.ts'
-import type { LastUse } from '../store/last-used.ts'
+import type { LastUse } from '../store/last-use.ts'
 import type { Room } from './room.ts'
 
 /** Grants of all clients, as many as are looked at. */
@@ -23,7 +23,7 @@ export const surveyGrants = async ({ stores }: Pick<Room, 'stores'>): Promise<Su
     looked += 1
     cut ||= page.cursor !== undefined
   }
-  const uses = await stores.lastUsed.of(grants.map(({ id }) => id))
+  const uses = await stores.lastUsed.of(grants)
   return {
     grants: grants.map((grant) => ({ grant, use: uses.get(grant.id) })),
     clients: looked,

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { fillPage } from '../store/fill-page.ts'
 import type { Grant } from '../store/grants.ts'
-import type { LastUse } from '../store/last-used.ts'
+import type { LastUse } from '../store/last-use.ts'
 import { type Answer, json, NOTHING, problem } from './answer.ts'
 import { removed } from './changes.ts'
 import { asPage, name, pageOf, paging } from './list-query.ts'
@@ -19,7 +19,10 @@ const grantShape = z.strictObject({
   resource: z.array(z.string()),
   created: z.number(),
   expires: z.number(),
-  /** When its tokens were last used, seconds since the epoch, and on which route. */
+  /**
+   * When its tokens were last used, seconds since the epoch, and on which route; of what a client holds for itself, when it
+   * last used any of its own.
+   */
   last_used: z.exactOptional(z.number()),
   last_route: z.exactOptional(z.string()),
 })
@@ -57,7 +60,7 @@ export const grantOperations = (room: GrantRoom): readonly Operation[] => [
     async run({ params: { id = '' } }) {
       const grant = await room.stores.grants.find(id)
       if (grant === undefined) return UNKNOWN
-      return json(200, shownGrant(grant, (await room.stores.lastUsed.of([id])).get(id)))
+      return json(200, shownGrant(grant, (await room.stores.lastUsed.of([grant])).get(id)))
     },
   }),
   operation({
@@ -105,7 +108,7 @@ export const listGrants = async (
   const page = await fillPage({ limit, cursor, picky }, async (at, most) => {
     const { grants: all, cursor: next } = await read(at, most)
     const grants = fits === undefined ? all : all.filter(fits)
-    const uses = await stores.lastUsed.of(grants.map(({ id }) => id))
+    const uses = await stores.lastUsed.of(grants)
     const items = grants
       .filter((grant) => before === undefined || isIdle(grant, uses.get(grant.id), before))
       .map((grant) => shownGrant(grant, uses.get(grant.id)))
@@ -136,17 +139,13 @@ const shortestList = (
 
 /**
  * Whether none of its tokens was used since `before`, seconds since the epoch; until the first use its beginning counts.
- * What a client holds for itself is never said to be idle: its use is not recorded.
+ * What a client holds for itself is in use for as long as the client uses any of its own.
  */
 export const isIdle = (
-  grant: Pick<Grant, 'created' | 'client_id' | 'sub'>,
+  grant: Pick<Grant, 'created'>,
   use: LastUse | undefined,
   before: number,
-): boolean => !isOwn(grant) && (use?.at ?? grant.created) < before
-
-/** Whether a client holds it for itself. */
-export const isOwn = ({ client_id, sub }: Pick<Grant, 'client_id' | 'sub'>): boolean =>
-  sub === `client:${client_id}`
+): boolean => Math.max(use?.at ?? 0, grant.created) < before
 
 export const shownGrant = (
   grant: Grant,

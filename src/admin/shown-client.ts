@@ -19,11 +19,15 @@ export const clientShape = z.looseObject({
   created: z.number(),
   secrets: z.number(),
   disabled: z.exactOptional(z.strictObject({ at: z.number(), reason: z.string() })),
+  /** When it last got a token, to the hour. */
   last_used: z.exactOptional(z.number()),
+  /** When it last used a token that it holds for itself, and on which route. */
+  own_last_used: z.exactOptional(z.number()),
+  own_last_route: z.exactOptional(z.string()),
 })
 
 export const shownClient = (
-  { client, disabled, last_used }: KnownClient,
+  { client, disabled, last_used, own_use }: KnownClient,
   line: number | undefined,
 ): z.output<typeof clientShape> => {
   const { secret_digests, ...settings } = client
@@ -36,6 +40,7 @@ export const shownClient = (
     ...(line !== undefined && { line }),
     ...(disabled !== undefined && { disabled }),
     ...(last_used !== undefined && { last_used }),
+    ...(own_use && { own_last_used: own_use.at, own_last_route: own_use.route }),
   }
 }
 

@@ -62,7 +62,8 @@ const asObject = (value: unknown): Settings => (isObject(value) ? value : {})
 
 /** What is no setting; the last ones are what clients that registered themselves say of themselves. */
 const SHOWN_ALONE = new Set([
-  ...['source', 'line', 'created', 'secrets', 'disabled', 'last_used'],
+  ...['source', 'line', 'created', 'secrets', 'disabled'],
+  ...['last_used', 'own_last_used', 'own_last_route'],
   ...['logo_uri', 'tos_uri', 'policy_uri', 'contacts', 'software_id', 'software_version'],
   'application_type',
 ])

@@ -51,6 +51,8 @@ export const clientText = (client: ShownClient, style: Style, secret?: string): 
       ...othersOf(client),
       ['created', client.created > 0 ? instantText(client.created) : undefined],
       ['last_used', instantText(client.last_used)],
+      ['own_last_used', instantText(client.own_last_used)],
+      ['own_last_route', client.own_last_route],
     ],
     style,
   )
@@ -69,7 +71,7 @@ const lifetimesOf = ({ tokens }: ShownClient): string =>
 const TOLD = new Set([
   ...['client_id', 'client_name', 'source', 'line', 'disabled', 'redirect_uris', 'grant_types'],
   ...['scope', 'token_endpoint_auth_method', 'require_pkce', 'introspect', 'tokens', 'secrets'],
-  ...['created', 'last_used', 'client_secret'],
+  ...['created', 'last_used', 'own_last_used', 'own_last_route', 'client_secret'],
 ])
 
 const othersOf = (client: ShownClient): [string, string][] =>

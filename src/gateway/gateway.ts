@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { PeerOf } from '../peer.ts'
 import type { Lives } from '../store/lives.ts'
+import { noteUse } from '../store/noted-use.ts'
 import type { AccessToken, AccessTokens } from '../store/tokens.ts'
 import { describeError } from '../telemetry/describe-error.ts'
 import type { Observe } from '../telemetry/exchange.ts'
@@ -169,7 +170,7 @@ export const createGateway = (deps: {
     const deny = (refused: Refusal) =>
       refuse(req, res, refused, visit.id, visit.place?.route.cors?.fields(req.headers.origin))
     const pass = (place: Place, target: Target) => {
-      noteUse(visit, place)
+      note(visit, place)
       errand = forwarder.forward({
         req,
         res,
@@ -215,7 +216,7 @@ export const createGateway = (deps: {
     }
     const pass = (_: Place, target: Target) => {
       if (isRefusal(place)) return
-      noteUse(visit, place)
+      note(visit, place)
       const leaving = (outcome: UpgradeOutcome) => {
         visit.error = outcome.error
         visit.bytes = outcome.bytes
@@ -276,12 +277,9 @@ type Reception = {
   deny(refused: Refusal): void
 }
 
-/** For the page on which a person sees what applications did last. */
-const noteUse = ({ token, started }: Visit, { route }: Place): void => {
-  const use = token?.use
-  if (use === undefined) return
-  use.at = started
-  use.route = route.path
+/** For the pages that tell who used what he was given. */
+const note = ({ token, started }: Visit, { route }: Place): void => {
+  if (token?.use !== undefined) noteUse(token.use, started, route.use, token.scope)
 }
 
 const wordsFor = (failure: Failure, { route }: Place): Refusal =>

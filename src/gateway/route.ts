@@ -1,5 +1,6 @@
 import type { Config, RouteSettings } from '../config/config.ts'
 import { protectedResources } from '../config/protected-resource.ts'
+import type { UsedRoute } from '../store/noted-use.ts'
 import type { RouteTallies, RouteTally } from '../telemetry/route-tally.ts'
 import { createGuard, type Guard } from './challenge.ts'
 import { type Cors, createCors } from './cors.ts'
@@ -29,6 +30,8 @@ export type Route = {
   readonly maxBody: number
   readonly cors: Cors | undefined
   readonly tally: RouteTally
+  /** What is noted of a use of it. Apart, so that who notes it holds nothing of a configuration that was replaced. */
+  readonly use: UsedRoute
 }
 
 export const compileConfiguration = (
@@ -58,6 +61,7 @@ export const compileConfiguration = (
       maxBody: settings.maxBody ?? Number.POSITIVE_INFINITY,
       cors: settings.cors && createCors(settings.cors, settings),
       tally: tallies.of(settings.path),
+      use: { path: settings.path, scopes: settings.scope?.scopes ?? [] },
     }
   })
 }

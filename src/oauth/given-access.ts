@@ -1,7 +1,7 @@
 import type { Account } from '../store/accounts.ts'
 import type { Consent } from '../store/consents.ts'
 import type { Grant } from '../store/grants.ts'
-import type { LastUse } from '../store/last-used.ts'
+import type { LastUse } from '../store/last-use.ts'
 import type { Room } from './room.ts'
 import { clientScope, withinScope } from './scope.ts'
 import { type ShownClient, shownClient } from './shown-client.ts'
@@ -25,7 +25,7 @@ export const givenAccess = async (
 ): Promise<readonly GivenAccess[]> => {
   const { lastUsed } = room.stores
   const [grants, consents] = await Promise.all([grantsOf(account, room), consentsOf(account, room)])
-  const uses = await lastUsed.of(grants.map(({ id }) => id))
+  const uses = await lastUsed.of(grants)
   const names = new Set([...grants, ...consents].map(({ client_id }) => client_id))
   const all = await Promise.all(
     [...names].map((client_id) =>

@@ -3,7 +3,7 @@ import { likenessOf } from '../config/likeness.ts'
 import type { Log, LogFields } from '../telemetry/log.ts'
 import { ALL, indexesOf, indexOf, likeIndex, namesOf } from './client-indexes.ts'
 import { losesScope, withSecret } from './client-steps.ts'
-import { createClientUse } from './client-use.ts'
+import { createClientUse, type UsesOfClient } from './client-use.ts'
 import {
   asClient,
   type Client,
@@ -14,21 +14,20 @@ import {
   type StoredClient,
 } from './clients.ts'
 import { endMessage } from './ended.ts'
+import type { LastUsed } from './last-used.ts'
 import { createRowCount } from './row-count.ts'
 import { digest, type Secrets } from './secrets.ts'
 import type { Disabled, Standings } from './standing.ts'
 import { FOR_EVER, type Store, StoreUnavailable, type Write } from './store.ts'
 
 /** A client as an operator sees it. */
-export type KnownClient = {
+export type KnownClient = UsesOfClient & {
   readonly client: Client
   readonly disabled?: Disabled
   /** Tells what is stored of it from what will be; '' for one of the file. */
   readonly version: string
   /** Of one of run time: its secrets as they are kept, former ones with their ends. */
   readonly secrets?: StoredClient['secrets']
-  /** When it last got a token, to the hour, in seconds since the epoch. Undefined: never. */
-  readonly last_used?: number
 }
 
 /** `conflict`: it is not at the version that was given, or others keep changing it. */
@@ -87,6 +86,7 @@ type RegistryDeps = {
   readonly standings: Standings
   readonly clients: Pick<FileClients, 'ofFile'>
   readonly policy: () => Policy
+  readonly lastUsed: Pick<LastUsed, 'own'>
   /** Seconds that one that registered itself stays, before its first use and after its last; `grant`: the longest life of a grant. */
   readonly lives: () => { readonly unused: number; readonly idle: number; readonly grant: number }
   /**
@@ -99,7 +99,7 @@ type RegistryDeps = {
 export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
   const { store, clock, log, standings, clients } = deps
   const registered = createRowCount(store, clock, indexOf('registered'))
-  const use = createClientUse({ store, clock, log, row: (client) => rowOf(client, true) })
+  const use = createClientUse({ ...deps, row: (client) => rowOf(client, true) })
 
   const rowOf = (client: StoredClient, isUsed: boolean) => {
     const { client_id, source, created } = client
@@ -112,7 +112,7 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
     }
   }
 
-  const knownStored = (row: string, used: string | undefined): KnownClient => {
+  const knownStored = (row: string, uses?: UsesOfClient): KnownClient => {
     const stored: StoredClient = JSON.parse(row)
     const client = asClient(stored, clock(), deps.policy())
     const disabled = standings.known(stored)
@@ -121,25 +121,25 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
       version: digest(row),
       secrets: stored.secrets,
       ...(disabled && { disabled }),
-      ...(used !== undefined && { last_used: Number(used) }),
+      ...uses,
     }
   }
 
-  const knownOfFile = (known: FileClient, used: string | undefined): KnownClient => {
+  const knownOfFile = (known: FileClient, uses?: UsesOfClient): KnownClient => {
     const disabled = known.disabled ?? standings.known(known.client)
-    return {
-      client: known.client,
-      version: '',
-      ...(disabled && { disabled }),
-      ...(used !== undefined && { last_used: Number(used) }),
-    }
+    return { client: known.client, version: '', ...(disabled && { disabled }), ...uses }
+  }
+
+  const readRows = async (client_id: string) => {
+    const [row, ...rows] = await store.getMany([clientKey(client_id), ...use.keys(client_id)])
+    return [row, use.read(client_id, rows)] as const
   }
 
   const read: ClientRegistry['read'] = async (client_id) => {
     const known = clients.ofFile().get(client_id)
-    const [row, used] = await store.getMany([clientKey(client_id), use.key(client_id)])
-    if (known !== undefined) return knownOfFile(known, used)
-    return row === undefined ? undefined : knownStored(row, used)
+    const [row, uses] = await readRows(client_id)
+    if (known !== undefined) return knownOfFile(known, uses)
+    return row === undefined ? undefined : knownStored(row, uses)
   }
 
   const rewrite = async (
@@ -149,17 +149,17 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
   ): Promise<Changed> => {
     if (clients.ofFile().has(client_id)) return { outcome: 'of the file' }
     for (let left = TRIES; left > 0; left -= 1) {
-      const [row, used] = await store.getMany([clientKey(client_id), use.key(client_id)])
+      const [row, uses] = await readRows(client_id)
       if (row === undefined) return { outcome: 'unknown' }
       if (version !== undefined && digest(row) !== version) return { outcome: 'conflict' }
       const stored: StoredClient = JSON.parse(row)
       const changed = next(stored)
       const value = JSON.stringify(changed)
-      const swap = { ...rowOf(changed, used !== undefined), expected: row, next: value }
+      const swap = { ...rowOf(changed, uses.last_used !== undefined), expected: row, next: value }
       // Cached tokens know their scopes from before.
       const told = losesScope(stored, changed) ? [NARROWED] : []
       if (await store.batch([{ op: 'swap', ...swap }], told))
-        return { outcome: 'changed', known: knownStored(value, used) }
+        return { outcome: 'changed', known: knownStored(value, uses) }
     }
     return { outcome: 'conflict' }
   }
@@ -171,7 +171,7 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
   const takeAway = async (client_id: string, version: string | undefined) => {
     if (clients.ofFile().has(client_id)) return undefined
     const key = clientKey(client_id)
-    const deletes = [key, use.key(client_id)].map((one): Write => ({ op: 'delete', key: one }))
+    const deletes = [key, ...use.keys(client_id)].map((one): Write => ({ op: 'delete', key: one }))
     for (let left = TRIES; left > 0; left -= 1) {
       const row = await store.get(key)
       if (row === undefined || (version !== undefined && digest(row) !== version)) return undefined
@@ -220,11 +220,11 @@ export const createClientRegistry = (deps: RegistryDeps): ClientRegistry => {
         ...ofFile.map(({ client }) => client.client_id),
         ...stored.map(({ key }) => key.slice(PREFIX.length)),
       ]
-      const used = await store.getMany(names.map(use.key))
+      const uses = await use.of(names)
       return {
         clients: [
-          ...ofFile.map((known, index) => knownOfFile(known, used[index])),
-          ...stored.map(({ value }, index) => knownStored(value, used[ofFile.length + index])),
+          ...ofFile.map((known, index) => knownOfFile(known, uses[index])),
+          ...stored.map(({ value }, index) => knownStored(value, uses[ofFile.length + index])),
         ],
         cursor: page.cursor,
       }

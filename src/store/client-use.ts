@@ -1,17 +1,33 @@
 import type { Clock } from '../clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Client, clientKey, type StoredClient } from './clients.ts'
+import { type LastUse, lastUsedKey, ownUseName } from './last-use.ts'
+import type { LastUsed } from './last-used.ts'
 import { type Store, StoreUnavailable, type Swap, type Write } from './store.ts'
+
+/** Of one client. */
+export type UsesOfClient = {
+  /** When it last got a token, to the hour, in seconds since the epoch. Undefined: never. */
+  readonly last_used?: number
+  /** When it last used a token that it holds for itself. Undefined: never. */
+  readonly own_use?: LastUse
+}
 
 /** When clients were last given a token: a row of its own each, at most one write a client, process and hour. */
 export type ClientUse = {
   /** Never rejects: what was issued is not taken back because it could not be noted. */
   note(client: Client): Promise<void>
-  key(client_id: string): string
+  /** Of all rows that tell of the use of one: they end with it. */
+  keys(client_id: string): readonly string[]
+  /** As many, in the order of the names. */
+  of(client_ids: readonly string[]): Promise<readonly UsesOfClient[]>
+  /** What these rows say, in the order of their keys, and what this process knows besides. */
+  read(client_id: string, rows: readonly (string | undefined)[]): UsesOfClient
 }
 
 export const createClientUse = (deps: {
   readonly store: Store
+  readonly lastUsed: Pick<LastUsed, 'own'>
   readonly clock: Clock
   readonly log: Log
   /** How the row of a client is kept once it is in use. */
@@ -38,8 +54,21 @@ export const createClientUse = (deps: {
     return store.batch(writes)
   }
 
+  const read: ClientUse['read'] = (client_id, [given, own]) => {
+    const own_use = deps.lastUsed.own(client_id, own)
+    return {
+      ...(given !== undefined && { last_used: Number(given) }),
+      ...(own_use && { own_use }),
+    }
+  }
+
   return {
-    key: useKey,
+    keys: keysOf,
+    read,
+    async of(client_ids) {
+      const rows = await store.getMany(client_ids.flatMap(keysOf))
+      return client_ids.map((client_id, i) => read(client_id, rows.slice(2 * i, 2 * i + 2)))
+    },
     async note(client) {
       const now = clock()
       const last = noted.get(client.client_id)
@@ -60,6 +89,7 @@ export const createClientUse = (deps: {
 }
 
 const useKey = (client_id: string): string => `client-use:${client_id}`
+const keysOf = (client_id: string) => [useKey(client_id), lastUsedKey(ownUseName(client_id))]
 
 // Seconds.
 const EVERY = 3600

@@ -1,39 +1,68 @@
 import type { Clock } from '../clock.ts'
-import { type Store, StoreUnavailable } from './store.ts'
+import type { Grant } from './grants.ts'
+import {
+  clientOfUse,
+  type LastUse,
+  lastUsedKey,
+  mergeUses,
+  ownUseName,
+  readUse,
+  useNameOf,
+  writeUse,
+} from './last-use.ts'
+import { forgetScopes, type NotedUse, unused, usedScopes } from './noted-use.ts'
+import { type Store, StoreUnavailable, type Write } from './store.ts'
+import type { Terms } from './terms.ts'
 
-/** When (seconds since the epoch; 0: not yet) and on which route the tokens of a grant were last used. */
-export type LastUse = { readonly at: number; readonly route: string }
-
-/** The same in memory, one for all tokens of a grant: who uses a token writes into it, and that is all. */
-export type NotedUse = { at: number; route: string }
-
+/** When, where and with which scopes tokens were last used: by `useNameOf` their grants. */
 export type LastUsed = {
   /** To be noted in for as long as somebody holds it. */
-  hold(grant_id: string): NotedUse
-  release(grant_id: string): void
+  hold(name: string): NotedUse
+  release(name: string, use: NotedUse): void
   /** It has ended: nothing of it is written any more. */
-  drop(grant_id: string): void
-  /** What the store knows, and this process by now. Grants that nobody has used are left out. */
-  of(grant_ids: readonly string[]): Promise<ReadonlyMap<string, LastUse>>
+  drop(name: string): void
+  /** What the store knows, and this process by now, by the `id` of the grant. Those that nobody has used are left out. */
+  of(
+    grants: readonly Pick<Grant, 'id' | 'client_id' | 'sub'>[],
+  ): Promise<ReadonlyMap<string, LastUse>>
+  /** The same of all that a client holds for itself, where `row` is what the store has of it. */
+  own(client_id: string, row: string | undefined): LastUse | undefined
   /** Writes what is due, a bounded part of it. Never rejects: it is tried again. */
   flush(): Promise<void>
   /** Writes what is due for the last time. */
   close(): Promise<void>
 }
 
-type Held = NotedUse & { users: number; written: number; readonly grant_id: string }
+type Held = NotedUse & {
+  users: number
+  written: number
+  readonly name: string
+  readonly term: string | undefined
+}
+
+type Noted = { readonly held: Held; readonly use: LastUse }
 
 /**
  * Uses are noted in memory and written now and then, so that a request costs no write. What was noted in the seconds before
- * a crash is lost; what processes note of one grant is merged by the later one. `life`: seconds that a row is kept.
+ * a crash is lost; what processes note of one grant is merged by the later one, scope by scope. `life`: seconds that a row
+ * is kept.
  */
 export const createLastUsed = (deps: {
   readonly store: Pick<Store, 'getMany' | 'batch'>
   readonly clock: Clock
+  readonly terms: Pick<Terms, 'of'>
   readonly life: () => number
 }): LastUsed => {
-  const { store, clock, life } = deps
+  const { store, clock, terms } = deps
   const all = new Map<string, Held>()
+
+  const termOf = (name: string): string | undefined => {
+    const client_id = clientOfUse(name)
+    return client_id === undefined ? undefined : terms.of(client_id, name)
+  }
+
+  const lifeOf = (name: string): number =>
+    clientOfUse(name) === undefined ? deps.life() : Math.max(deps.life(), REMEMBERED)
 
   const isDue = ({ at, written, users }: Held): boolean =>
     at > written && (users === 0 || at - written >= AGAIN || clock() - at >= QUIET)
@@ -47,64 +76,89 @@ export const createLastUsed = (deps: {
     return found
   }
 
-  const write = async (uses: readonly Held[]): Promise<void> => {
-    const noted = uses.map(({ grant_id, at, route }) => ({ grant_id, at, route }))
-    const rows = await store.getMany(noted.map(({ grant_id }) => lastUsedKey(grant_id)))
-    const expires = (clock() + life()) * 1000
-    const newer = noted.filter(
-      ({ grant_id, at }, i) => all.has(grant_id) && at > (parse(rows[i])?.at ?? 0),
-    )
-    await store.batch(
-      newer.map(({ grant_id, at, route }) => ({
-        ...{ op: 'set', key: lastUsedKey(grant_id), expires },
-        value: JSON.stringify({ at, route }),
-      })),
-    )
-    for (const [i, held] of uses.entries()) settle(held, noted[i]?.at ?? 0)
+  /** What ended meanwhile is not written, nor what was noted of a client before its name was given again. */
+  const isWanted = (held: Held): boolean =>
+    all.get(held.name) === held && held.term === termOf(held.name)
+
+  const writeOf = ({ held, use }: Noted, row: string | undefined): readonly Write[] => {
+    const { name, term } = held
+    const life = lifeOf(name)
+    const merged = mergeUses(readUse(row, term), use)
+    const next = writeUse(merged, term, clock() - life)
+    if (!isWanted(held) || next === row) return []
+    const expires = (clock() + life) * 1000
+    return [{ op: 'swap', key: lastUsedKey(name), expected: row, next, expires }]
+  }
+
+  /** False: another process was faster with one of them. */
+  const attempt = async (uses: readonly Noted[]): Promise<boolean> => {
+    const rows = await store.getMany(uses.map(({ held }) => lastUsedKey(held.name)))
+    const writes = uses.flatMap((noted, i) => writeOf(noted, rows[i]))
+    return writes.length === 0 || store.batch(writes)
+  }
+
+  const write = async (uses: readonly Noted[]): Promise<void> => {
+    for (let left = TRIES; left > 0; left -= 1) {
+      if (await attempt(uses)) return uses.forEach(settle)
+    }
   }
 
   /** To the end of the line, so that everybody's turn comes. */
-  const settle = (held: Held, at: number): void => {
-    held.written = at
-    if (all.get(held.grant_id) !== held) return
-    all.delete(held.grant_id)
-    if (held.users > 0 || held.at > at) all.set(held.grant_id, held)
+  const settle = ({ held, use }: Noted): void => {
+    held.written = use.at
+    forgetScopes(held, use.scopes)
+    if (all.get(held.name) !== held) return
+    all.delete(held.name)
+    if (held.users > 0 || held.at > use.at) all.set(held.name, held)
   }
 
   const flush = async (): Promise<void> => {
     try {
-      const uses = due()
+      const uses = due().map((held) => ({ held, use: noted(held) }))
       if (uses.length > 0) await write(uses)
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
     }
   }
 
+  const told = (name: string, row: string | undefined): LastUse | undefined => {
+    const term = termOf(name)
+    const [stored, here] = [readUse(row, term), all.get(name)]
+    const isHere = here !== undefined && here.at > 0 && here.term === term
+    return isHere ? mergeUses(stored, noted(here)) : stored
+  }
+
   const timer = setInterval(flush, EVERY).unref()
 
   return {
-    hold(grant_id) {
-      const held = all.get(grant_id) ?? { at: 0, route: '', users: 0, written: 0, grant_id }
+    hold(name) {
+      const term = termOf(name)
+      const known = all.get(name)
+      const held =
+        known?.term === term && known ? known : { ...unused(), users: 0, written: 0, name, term }
       held.users += 1
-      all.set(grant_id, held)
+      all.set(name, held)
       return held
     },
-    release(grant_id) {
-      const held = all.get(grant_id)
-      if (held === undefined) return
+    release(name, use) {
+      const held = all.get(name)
+      if (held === undefined || held !== use) return
       held.users -= 1
-      if (held.users <= 0 && held.at === held.written) all.delete(grant_id)
+      if (held.users <= 0 && held.at === held.written) all.delete(name)
     },
-    drop: (grant_id) => void all.delete(grant_id),
-    async of(grant_ids) {
-      const rows = await store.getMany(grant_ids.map(lastUsedKey))
-      const uses = grant_ids.flatMap((grant_id, i): [string, LastUse][] => {
-        const [stored, here] = [parse(rows[i]), all.get(grant_id)]
-        const use = (here?.at ?? 0) > (stored?.at ?? 0) ? here : stored
-        return use === undefined ? [] : [[grant_id, { at: use.at, route: use.route }]]
-      })
-      return new Map(uses)
+    drop: (name) => void all.delete(name),
+    async of(grants) {
+      const names = [...new Set(grants.map(useNameOf))]
+      const rows = await store.getMany(names.map(lastUsedKey))
+      const uses = new Map(names.map((name, i) => [name, told(name, rows[i])]))
+      return new Map(
+        grants.flatMap((grant): [string, LastUse][] => {
+          const use = uses.get(useNameOf(grant))
+          return use === undefined ? [] : [[grant.id, use]]
+        }),
+      )
     },
+    own: (client_id, row) => told(ownUseName(client_id), row),
     flush,
     async close() {
       clearInterval(timer)
@@ -113,10 +167,11 @@ export const createLastUsed = (deps: {
   }
 }
 
-const parse = (row: string | undefined): LastUse | undefined =>
-  row === undefined ? undefined : JSON.parse(row)
-
-export const lastUsedKey = (grant_id: string): string => `last-used:${grant_id}`
+const noted = (held: Held): LastUse => ({
+  at: held.at,
+  route: held.route.path,
+  scopes: usedScopes(held),
+})
 
 /** Milliseconds between two writes. */
 const EVERY = 5000
@@ -126,3 +181,7 @@ const MOST = 500
 const AGAIN = 60
 /** Seconds after which the last use of a burst is written. */
 const QUIET = 5
+/** Times that others may be faster: what is due then waits for the next turn. */
+const TRIES = 3
+/** Seconds that is remembered at least of what a client uses, whose grants are short. */
+const REMEMBERED = 400 * 86_400

@@ -93,7 +93,8 @@ export const openStores = async (
   const grants = createGrants({ store, secrets, clock, log, terms, tokenLife })
   const scopes = () => config.scopes
   const read = createTokenReader({ store, grants, clients, accounts, clock, scopes })
-  const lastUsed = createLastUsed({ store, clock, life: () => config.tokens.grant })
+  const grantLife = () => longestGrantLife(config)
+  const lastUsed = createLastUsed({ store, clock, terms, life: grantLife })
   const tokens = createAccessTokens({
     ...{ store, secrets, terms, clock, log, read },
     lifetimes: () => config.tokens,
@@ -136,7 +137,6 @@ export const openStores = async (
     },
   })
 
-  const grantLife = () => longestGrantLife(config)
   const endAllOfClient = (client_id: string, reason: string, which: 'all' | 'over') => {
     const isOver = (given: Grant | Consent) =>
       which === 'all' || given.term !== terms.of(given.client_id, given.sub)
@@ -146,7 +146,7 @@ export const openStores = async (
     ])
   }
   const clientRegistry = createClientRegistry({
-    ...{ store, secrets, clock, log, standings, clients, policy },
+    ...{ store, secrets, clock, log, standings, clients, policy, lastUsed },
     endAll: endAllOfClient,
     lives: () => ({ ...config.registrationPolicy, grant: grantLife() }),
   })

@@ -5,9 +5,11 @@ import type { Log } from '../telemetry/log.ts'
 import { endMessage, readEnd } from './ended.ts'
 import { type EndNote, type Found, type Gone, isGone } from './gone.ts'
 import { createHandles, type Handle, namesOf } from './handles.ts'
-import type { LastUsed, NotedUse } from './last-used.ts'
+import { ownUseName, useNameOf } from './last-use.ts'
+import type { LastUsed } from './last-used.ts'
 import { createListeners } from './listeners.ts'
 import { createMint, type Mint } from './mint.ts'
+import type { NotedUse } from './noted-use.ts'
 import { digest, type Secrets } from './secrets.ts'
 import { createSharedLists } from './shared-lists.ts'
 import { MISSED, type Store, StoreUnavailable, type Write } from './store.ts'
@@ -26,7 +28,7 @@ export type AccessToken = {
   readonly aud: readonly string[]
   readonly iat: number
   readonly exp: number
-  /** Where its uses are noted, while it is in memory. Undefined for what a client got for itself, and never written. */
+  /** Where its uses are noted, while it is in memory. Never written with it. */
   readonly use?: NotedUse | undefined
 }
 
@@ -114,7 +116,7 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
     sizeCalculation: () => 1,
     dispose: ({ token, grant, client, account }) => {
       for (const handle of [grant, client, account]) handles.release(handle)
-      if (token.use !== undefined) deps.lastUsed.release(token.grant_id)
+      if (token.use !== undefined) deps.lastUsed.release(useNameOfToken(token), token.use)
     },
   })
   // Apart from the cache, so that a flood of unknown tokens cannot push out a good one.
@@ -186,7 +188,7 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
     const token = {
       ...read,
       ...{ scope: shareList(read.scope), aud: shareList(read.aud) },
-      use: sub === `client:${client_id}` ? undefined : deps.lastUsed.hold(grant_id),
+      use: deps.lastUsed.hold(useNameOfToken(read)),
     }
     const [grant, client, account] = [
       handles.hold(`grant_id ${grant_id}`),
@@ -210,6 +212,7 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
     reads.disturb(names)
     names.forEach(handles.end)
     if (ended.grant_id !== undefined) deps.lastUsed.drop(ended.grant_id)
+    if (ended.client_id !== undefined) deps.lastUsed.drop(ownUseName(ended.client_id))
     const entry = ended.token === undefined ? undefined : cache.peek(ended.token)
     if (entry !== undefined) entry.live = false
     listeners.tell(ended)
@@ -257,6 +260,9 @@ export const createAccessTokens = (deps: TokenDeps): CachedAccessTokens => {
     stats: () => ({ size: cache.size, ...counts, coalesced: reads.coalesced() }),
   }
 }
+
+const useNameOfToken = ({ grant_id: id, client_id, sub }: AccessToken): string =>
+  useNameOf({ id, client_id, sub })
 
 const withoutUse = ({ use: _, ...token }: AccessToken): StoredToken => token
 

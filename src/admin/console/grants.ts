@@ -93,12 +93,16 @@ const survey = async (room: ConsoleRoom, unused: number | undefined) => {
   const shown = grants
     .filter(({ grant, use }) => before === undefined || isIdle(grant, use, before))
     .map(({ grant, use }) => shownGrant(grant, use))
-    .sort((a, b) => (a.last_used ?? a.created) - (b.last_used ?? b.created))
+    .sort((a, b) => idleSince(a) - idleSince(b))
   return {
     grants: shown.slice(0, MOST_SHOWN),
     looked: { grants: grants.length, clients, more: more || shown.length > MOST_SHOWN },
   }
 }
+
+/** A client may have used others of its own before it got this one. */
+const idleSince = ({ last_used = 0, created }: ReturnType<typeof shownGrant>): number =>
+  Math.max(last_used, created)
 
 /** Undefined: not asked for. NaN: no number of days. */
 const daysIn = ({ unused }: GrantFilters): number | undefined => {

@@ -1,8 +1,9 @@
 import type Router from '@koa/router'
 import { scopesPage } from '../../pages/console/scopes.ts'
+import type { Grant } from '../../store/grants.ts'
+import { type LastUse, useNameOf } from '../../store/last-use.ts'
 import { type Survey, surveyGrants } from '../grant-survey.ts'
-import { isOwn } from '../grants.ts'
-import { scopesOf } from '../scopes.ts'
+import { listScopes } from '../scopes.ts'
 import type { ConsoleRoom } from './console.ts'
 import { page } from './forms.ts'
 import { frameOf } from './shown-frame.ts'
@@ -12,22 +13,49 @@ export const scopePages = (router: Router, room: ConsoleRoom): void => {
   router.get(
     '/scopes',
     page(room, 'viewer', async (ctx) => {
-      const survey = await surveyGrants(room)
+      const [survey, { items, unrestricted, more }] = await Promise.all([
+        surveyGrants(room),
+        listScopes(room),
+      ])
+      const holdings = holdingsOf(survey)
       ctx.body = scopesPage(frameOf(ctx, room), {
-        scopes: scopesOf(room.config()).map((scope) => ({ ...scope, ...counted(scope, survey) })),
-        looked: survey.grants.length,
-        more: survey.more,
+        scopes: items.map(({ clients, ...shown }) => ({
+          ...shown,
+          clients: clients.length + unrestricted.length,
+          ...counted(shown.scope, holdings),
+        })),
+        looked: { grants: survey.grants.length, clients: survey.clients, more: survey.more },
+        moreClients: more,
       })
     }),
   )
 }
 
-/** What is known of a grant is the route of its last use, by its path; of what clients hold for themselves, nothing. */
-const counted = (
-  { scope, routes }: { readonly scope: string; readonly routes: readonly string[] },
-  { grants }: Survey,
-) => {
-  const having = grants.filter(({ grant }) => !isOwn(grant) && grant.scope.includes(scope))
-  const used = having.filter(({ use }) => use !== undefined && routes.includes(use.route))
-  return { granted: having.length, used: used.length }
+/** What one grant of a person opens, or all that a client holds for itself, which is used as one. */
+type Holding = { readonly scope: Set<string>; readonly use: LastUse | undefined }
+
+const holdingsOf = ({ grants }: Survey): readonly Holding[] => {
+  const all = new Map<string, Holding>()
+  for (const { grant, use } of grants) {
+    const name = useNameOf(grant)
+    const holding = all.get(name) ?? { scope: new Set(), use }
+    addScopes(holding, grant)
+    all.set(name, holding)
+  }
+  return [...all.values()]
+}
+
+const addScopes = ({ scope }: Holding, grant: Pick<Grant, 'scope'>): void => {
+  for (const name of grant.scope) scope.add(name)
+}
+
+/** `unknown`: it was used, but an earlier release did not write down with which scopes. */
+const counted = (scope: string, holdings: readonly Holding[]) => {
+  const having = holdings.filter((holding) => holding.scope.has(scope))
+  const times = having.flatMap(({ use }) => use?.scopes.get(scope) ?? [])
+  const unknown = having.filter(
+    ({ use }) => use?.unscoped !== undefined && !use.scopes.has(scope),
+  ).length
+  const last = times.length === 0 ? {} : { last: Math.max(...times) }
+  return { granted: having.length, used: times.length, unknown, ...last }
 }

@@ -9,7 +9,10 @@ export type ListedClient = {
   readonly source: 'file' | 'operator' | 'registered'
   readonly grant_types: readonly string[]
   readonly disabled?: { readonly at: number; readonly reason: string }
+  /** When it last got a token, and when it last used one that it holds for itself. */
   readonly last_used?: number
+  readonly own_last_used?: number
+  readonly own_last_route?: string
   readonly created: number
 }
 
@@ -58,7 +61,7 @@ ${table({
     html`<code>${foreign(client.client_id, 60)}</code>`,
     SOURCE_WORDS[client.source],
     html`${tags(client.grant_types.map(shortGrant))}`,
-    when(client.last_used),
+    when(lastUse(client)),
     client.disabled ? tag('disabled', 'bad') : tag('active'),
   ]),
 })}
@@ -124,7 +127,20 @@ const factsOf = (client: DetailedClient): Html =>
     ['Secrets that are good', String(client.secrets)],
     client.created > 0 ? ['Since', when(client.created)] : undefined,
     ['Last got a token', when(client.last_used)],
+    holdsItsOwn(client) ? ['Last used one of its own', ownUse(client)] : undefined,
   ])
+
+/** By what it did itself: the use of what people gave it is told by their grants. */
+const lastUse = ({ last_used, own_last_used }: ListedClient): number | undefined =>
+  last_used === undefined && own_last_used === undefined
+    ? undefined
+    : Math.max(last_used ?? 0, own_last_used ?? 0)
+
+const holdsItsOwn = ({ grant_types, own_last_used }: ListedClient): boolean =>
+  own_last_used !== undefined || grant_types.includes('client_credentials')
+
+const ownUse = ({ own_last_used, own_last_route }: ListedClient): Html =>
+  html`${when(own_last_used)}${own_last_route !== undefined && html` <code>${foreign(own_last_route)}</code>`}`
 
 const lines = (texts: readonly string[]): Html =>
   html`${texts.map((text) => html`<code>${foreign(text, 300)}</code><br>`)}`

@@ -13,6 +13,7 @@ export type ShownGrant = {
   readonly resource: readonly string[]
   readonly created: number
   readonly expires: number
+  /** Of what a client holds for itself: any of its own. */
   readonly last_used?: number
   readonly last_route?: string
 }
@@ -93,7 +94,7 @@ export const grantsTable = (
       html`${tags(grant.scope)}`,
       when(grant.created),
       when(grant.expires),
-      html`${grant.sub === `client:${grant.client_id}` ? 'not recorded' : when(grant.last_used)}${grant.last_route !== undefined && html` <code>${foreign(grant.last_route)}</code>`}`,
+      html`${when(grant.last_used)}${grant.last_route !== undefined && html` <code>${foreign(grant.last_route)}</code>`}`,
       ...(p.end ? [ending(grant, p.end)] : []),
     ]),
   })

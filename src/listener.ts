@@ -6,6 +6,7 @@ import type { Listen } from './config/config.ts'
 import { inTurn } from './in-turn.ts'
 import { Mistake } from './mistake.ts'
 import { createServer } from './node-http.ts'
+import { type Credentials, hangTlsDoor } from './tls-door.ts'
 
 export type Handlers = {
   request(req: IncomingMessage, res: ServerResponse): void
@@ -15,6 +16,10 @@ export type Handlers = {
   malformed?(error: NodeJS.ErrnoException, socket: Duplex): void
   /** Connections at a time; one more is closed at once. Undefined: no limit. */
   readonly most?: number
+  /** Milliseconds until a request has to be there whole. Undefined: a body may take as long as it flows. */
+  readonly patience?: number
+  /** What it speaks TLS with; false: it does not yet. Undefined: it never will. */
+  readonly tls?: Credentials | false
   /** Told when a connection could not be taken: `dropped` above `most`, or an error of the system. */
   lost?(why: 'dropped' | NodeJS.ErrnoException): void
 }
@@ -33,6 +38,11 @@ export type Listener = {
   /** With the port that was really bound. */
   readonly address: Listen
   connections(): Promise<number>
+  /**
+   * Judges what TLS is to be spoken with from now on (undefined: none), and throws a `Mistake` where that will not do. What
+   * it returns puts it in force.
+   */
+  secure(tls: Credentials | undefined): () => void
   /**
    * Stops accepting, answers the next request of each connection with `Connection: close`, cuts idle connections after
    * `idle` seconds and whatever is left after `limit` seconds. Resolves to how many were cut at the limit.
@@ -61,7 +71,7 @@ export const openListener = async (
   const server = createServer(
     {
       headersTimeout: 15_000,
-      requestTimeout: 0,
+      requestTimeout: handlers.patience ?? 0,
       keepAliveTimeout: 75_000,
       // Finds out that the other end of a silent stream is gone (RFC 9293 §3.8.4).
       keepAlive: true,
@@ -74,6 +84,8 @@ export const openListener = async (
     },
     (req, res) => request(req, res),
   )
+  const door = handlers.tls === undefined ? undefined : hangTlsDoor(server)
+  if (handlers.tls) door?.prepare(handlers.tls)()
   server.maxHeadersCount = 200
   if (handlers.most !== undefined) server.maxConnections = handlers.most
   // The handler asks for the body (100 Continue) only after its checks have passed.
@@ -97,6 +109,7 @@ export const openListener = async (
   return {
     address: { host: listen.host, port: boundPort(server, listen) },
     connections: () => connections(server),
+    secure: (tls) => door?.prepare(tls) ?? (() => {}),
     async drain({ idle, limit }) {
       const started = performance.now()
       const elapsed = () => (performance.now() - started) / 1000
@@ -108,6 +121,7 @@ export const openListener = async (
       server.closeIdleConnections()
       const cut = await connections(server)
       server.closeAllConnections()
+      door?.close()
       return cut
     },
     async retire() {

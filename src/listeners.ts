@@ -13,7 +13,10 @@ import { Mistake } from './mistake.ts'
 export type Listeners = {
   readonly main: Listen
   readonly admin: Listen
-  /** Binds the addresses of another configuration, where they differ, beside those that are open. Throws a `Mistake`. */
+  /**
+   * Binds the addresses of another configuration, where they differ, beside those that are open, and judges its
+   * certificate. Throws a `Mistake`.
+   */
   prepare(next: Config): Promise<Move>
   /** Closes the public ones. Resolves to the number of connections that had to be cut. */
   drain(options: { idle: number; limit: number }): Promise<number>
@@ -50,7 +53,12 @@ export const openListeners = async (
     const most = mostConnections(limits.connections)
     return openListener(listen, { ...handlers, most }, binding)
   }
-  const openAdmin = ({ admin }: Config) => openListener(admin.listen, { request: handlers.admin })
+  const openAdmin = ({ admin: { listen, tls } }: Config) =>
+    openListener(listen, {
+      request: handlers.admin,
+      patience: ADMIN_PATIENCE_MS,
+      tls: tls ?? false,
+    })
 
   const open = { main: () => openMain(config, bindings.main), admin: () => openAdmin(config) }
   const { turn } = bindings
@@ -78,6 +86,7 @@ export const openListeners = async (
         main: bindings.main.fd === undefined && !isSame(wanted.main, configured.main),
         admin: !isSame(wanted.admin, configured.admin),
       }
+      const secure = moves.admin ? undefined : admin.secure(next.admin.tls)
       const fresh = {
         main: moves.main ? await openMain(next, bindings.later) : undefined,
         admin: undefined as Listener | undefined,
@@ -94,6 +103,7 @@ export const openListeners = async (
         commit() {
           if (fresh.main) retire(main, next)
           if (fresh.admin) retire(admin, next)
+          secure?.()
           main = fresh.main ?? main
           admin = fresh.admin ?? admin
           configured = wanted
@@ -150,6 +160,9 @@ const persistently = async (open: () => Promise<Listener>): Promise<Listener> =>
 }
 
 const PATIENCE_MS = 10_000
+
+/** Of a whole request to the admin listener. None is large; the readers of bodies have less patience. */
+const ADMIN_PATIENCE_MS = 30_000
 const AT_ONCE = { idle: 0, limit: 0 }
 
 const isSame = (one: Listen, other: Listen): boolean =>

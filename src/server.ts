@@ -1,6 +1,6 @@
 import { createAdmin } from './admin/admin.ts'
 import type { LiveTarget } from './admin/room.ts'
-import { type AdminSide, createAdminSide } from './admin-api.ts'
+import { type AdminSide, createAdminSide, isSameSide } from './admin-api.ts'
 import type { Clock } from './clock.ts'
 import type { Config, Listen } from './config/config.ts'
 import { explainRequest } from './explain-request.ts'
@@ -226,7 +226,7 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
           const { gateway } = current
           move.commit()
           current = fresh
-          if (JSON.stringify(next.admin) !== JSON.stringify(inForce.admin)) closeSide()
+          if (!isSameSide(next, inForce)) closeSide()
           inForce = next
           retired.add(gateway)
           await stores.reload(next)

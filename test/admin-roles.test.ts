@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AdminClient, type Caller, createAdminClient, madeToken } from './support/admin.ts'
 import { createJudge, operationsIn } from './support/admin-document.ts'
-import { type Portcullis, startPortcullis } from './support/portcullis.ts'
+import { type Portcullis, startPortcullis, until } from './support/portcullis.ts'
 
 const CONFIGURATION = `
 demo: true
@@ -174,6 +174,24 @@ describe('the admin API and its roles', () => {
       expect.arrayContaining(['vic', 'opa', undefined]),
     )
     expect(refused[0]?.fields).toMatchObject({ path: expect.any(String), remote: '127.0.0.1' })
+  })
+
+  it('a role that does not suffice is an audit event: who wanted what, and what was lacking', async () => {
+    const vic = callers.get('viewer')
+    const refused = await vic?.('DELETE', '/api/v1/accounts/nobody', {
+      headers: { 'If-Match': '*' },
+    })
+    expect(refused?.body.detail).toBe('This takes the role owner, and yours is viewer')
+    const path = '/api/v1/accounts/nobody'
+    const wanted = { actor: 'vic', method: 'DELETE', path, reason: 'role', needed: 'owner' }
+    await until(async () => {
+      const { body } = await admin.token('GET', '/api/v1/audit?event=admin.refused&actor=vic')
+      return body.items.some(
+        ({ fields }: { fields: Record<string, unknown> }) =>
+          fields.role === 'viewer' &&
+          Object.entries(wanted).every(([name, value]) => fields[name] === value),
+      )
+    })
   })
 
   it('a person without a role, or who lost it, is nobody', async () => {

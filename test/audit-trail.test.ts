@@ -202,6 +202,18 @@ describe('the audit trail', () => {
     expect(await namesOf(trail, { sub: 'bob' })).toEqual(['login.failed'])
   })
 
+  it('a flood of one kind hides no other: each has a thousand of its own, and kinds without number share one', async () => {
+    const { trail } = open()
+    for (let at = 0; at < 1200; at += 1) trail.record('login.failed', { sub: 'ada' })
+    trail.record('admin.refused', { actor: 'vera' })
+    expect(trail.dropped()).toBe(200)
+    for (let at = 0; at < 2000; at += 1) trail.record(`made-up-${at}.failed`)
+    // 48 kinds beside those two, and one for all that came later.
+    expect(trail.dropped()).toBe(200 + 2000 - 48 - 1000)
+    await trail.close()
+    expect(await namesOf(trail, { actor: 'vera' })).toEqual(['admin.refused'])
+  })
+
   it('while the store is down it waits, no more than 5000 of it, says so once, and is written later', async () => {
     const { trail, state, logged } = open()
     state.down = true

@@ -387,7 +387,7 @@ describe('what is unwise is a warning', () => {
       'an open admin listener',
       `${ISSUER}admin: { listen: ':8081' }\n`,
       [
-        '2:18 admin.listen: is not on loopback: metrics and health are open to whoever reaches it, and what the console and the API say crosses the network in clear',
+        '2:18 admin.listen: is not on loopback: metrics and health are open to whoever reaches it, and what the console and the API say crosses the network in clear: give it admin.tls',
       ],
     ],
     [

@@ -70,7 +70,7 @@ describe('one importer a library', () => {
     ['yaml', /^config\//],
     ['zod', /^(config|admin)\//],
     ['jose', /^oauth\/client-assertion\.ts$/],
-    ['node:https', /^oauth\/fetch-document\.ts$/],
+    ['node:https', /^(oauth\/fetch-document|cli\/admin-answer)\.ts$/],
     ['pino', /^telemetry\/log\.ts$/],
     ['prom-client', /^telemetry\/metrics\.ts$/],
     ['commander', /^cli\/(program|declaration|commands\/[a-z-]+)\.ts$/],

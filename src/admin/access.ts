@@ -14,6 +14,8 @@ type AccessDeps = {
   readonly host: string
   /** Who has signed in to the console, where the request is from a page of it and not from another. */
   readonly signedIn: (req: IncomingMessage) => Promise<Principal | undefined>
+  /** Counts a wrong token. Seconds until that address may try another one; undefined: it may now. */
+  readonly guessed: (remote: string) => Promise<number | undefined>
 }
 
 /**
@@ -21,7 +23,7 @@ type AccessDeps = {
  * where they come from, and under a name of theirs that was pointed at us (DNS rebinding) we do not answer.
  */
 export const createAccess =
-  ({ token, host, signedIn }: AccessDeps): Access =>
+  ({ token, host, signedIn, guessed }: AccessDeps): Access =>
   async (req) => {
     const { headers, socket } = req
     if (!isOurs(req, host)) return WRONG_HOST
@@ -30,9 +32,12 @@ export const createAccess =
     const { authorization } = headers
     if (authorization === undefined) return NO_TOKEN
     const given = /^bearer +(\S+)$/i.exec(authorization)?.[1]
-    return given !== undefined && equal(given, token)
-      ? { actor: 'admin token', role: 'owner', remote: socket.remoteAddress ?? '' }
-      : WRONG_TOKEN
+    const remote = socket.remoteAddress ?? ''
+    // Compared first: whoever guesses from the same address locks nobody out who has it.
+    if (given !== undefined && equal(given, token))
+      return { actor: 'admin token', role: 'owner', remote }
+    const wait = await guessed(remote)
+    return wait === undefined ? WRONG_TOKEN : guessedTooOften(wait)
   }
 
 const WRONG_HOST = problem(
@@ -44,6 +49,11 @@ const BROWSER = problem(403, 'forbidden', 'The API is not for pages in a browser
 const NO_TOKEN = problem(401, 'unauthorized', 'The API asks for the value of admin.token', {
   headers: { 'WWW-Authenticate': 'Bearer realm="portcullis admin"' },
 })
+const guessedTooOften = (seconds: number): Answer =>
+  problem(429, 'temporarily_unavailable', 'Too many wrong tokens came from this address', {
+    headers: { 'Retry-After': String(seconds) },
+  })
+
 const WRONG_TOKEN = problem(401, 'invalid_token', 'This is not the value of admin.token', {
   headers: { 'WWW-Authenticate': 'Bearer realm="portcullis admin", error="invalid_token"' },
 })

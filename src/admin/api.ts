@@ -7,8 +7,9 @@ import type { Access } from './access.ts'
 import { type Answer, problem } from './answer.ts'
 import { flawsOf } from './flaws.ts'
 import type { Operation } from './operation.ts'
-import { mayDo, type Principal } from './principal.ts'
+import { mayDo, type Principal, type Role } from './principal.ts'
 import { readJson } from './read-json.ts'
+import { refusalOf } from './refusal.ts'
 import { createTable, type Found } from './table.ts'
 
 /** `/api/v1/…`: access, role, method and input are judged here, once for all operations. */
@@ -25,8 +26,11 @@ export const createApi = (deps: {
     const found = find(req.method === 'HEAD' ? 'GET' : (req.method ?? ''), path)
     if (found === undefined) return NO_PATH
     if ('allow' in found) return methodNotAllowed(found.allow)
-    if (!mayDo(principal, found.operation.role))
-      return refused(req, path, roleMissing(found.operation), deps.log, principal)
+    const { role } = found.operation
+    if (!mayDo(principal, role)) {
+      deps.log.audit('admin.refused', refusalOf(principal, role, { method: req.method, path }))
+      return roleMissing(principal, role)
+    }
     return serve(req, found, principal)
   }
   return (req, path) =>
@@ -43,10 +47,8 @@ const refused = (
   path: string,
   answer: Answer,
   log: Log,
-  principal?: Principal,
 ): Answer => {
-  const who = { ...(principal && { actor: principal.actor }), remote: socket.remoteAddress }
-  log.warn('admin.refused', { status: answer.status, method, path, ...who })
+  log.warn('admin.refused', { status: answer.status, method, path, remote: socket.remoteAddress })
   return answer
 }
 
@@ -89,8 +91,8 @@ const invalid = (what: string, { issues }: z.core.$ZodError): Answer => {
   return problem(400, 'invalid_request', detail, { errors })
 }
 
-const roleMissing = ({ role }: Operation): Answer =>
-  problem(403, 'forbidden', `This takes the role ${role}`)
+const roleMissing = ({ role }: Principal, needed: Role): Answer =>
+  problem(403, 'forbidden', `This takes the role ${needed}, and yours is ${role}`)
 
 const MOST = 65_536
 

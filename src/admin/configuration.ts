@@ -42,7 +42,7 @@ const withoutSecrets = (config: Config): Readonly<Record<string, unknown>> => {
     ...rest,
     secret: `${secret.length} of them`,
     registrationTokens: `${registrationTokens.length} of them`,
-    admin: { ...admin, token: HIDDEN },
+    admin: { ...admin, token: HIDDEN, ...(admin.tls && { tls: { ...admin.tls, key: HIDDEN } }) },
     store: shownStore(store),
     scopes: Object.fromEntries(scopes),
     upstreams: Object.fromEntries(

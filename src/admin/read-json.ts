@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { type Answer, problem } from './answer.ts'
+import { readBody } from './read-body.ts'
 
 type Read = { readonly body: unknown } | { readonly refused: Answer }
 
@@ -7,32 +8,13 @@ type Read = { readonly body: unknown } | { readonly refused: Answer }
 export const readJson = async (req: IncomingMessage, most: number): Promise<Read> => {
   const type = (req.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json') return { refused: NOT_JSON }
-  if (Number(req.headers['content-length']) > most) return { refused: tooLarge(most) }
-  const bytes = await readBytes(req, most).catch(() => NOT_COME)
-  if (bytes === undefined) return { refused: tooLarge(most) }
-  if (!Buffer.isBuffer(bytes)) return { refused: bytes }
+  const read = await readBody(req, most)
+  if ('failure' in read) return { refused: read.failure === 'tooLarge' ? tooLarge(most) : NOT_COME }
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(read.bytes)
     return depthOf(text) > DEEPEST ? { refused: TOO_DEEP } : { body: JSON.parse(text) }
   } catch {
     return { refused: MALFORMED }
-  }
-}
-
-/** Undefined: there was more than may be. Rejects when the rest does not come. */
-const readBytes = async (req: IncomingMessage, most: number): Promise<Buffer | undefined> => {
-  const late = setTimeout(() => req.destroy(), PATIENCE)
-  const chunks: Buffer[] = []
-  let size = 0
-  try {
-    for await (const chunk of req.iterator({ destroyOnReturn: false })) {
-      size += chunk.length
-      if (size > most) return undefined
-      chunks.push(chunk)
-    }
-    return Buffer.concat(chunks)
-  } finally {
-    clearTimeout(late)
   }
 }
 
@@ -46,15 +28,13 @@ const depthOf = (text: string): number => {
   return deepest
 }
 
-const PATIENCE = 10_000
 const DEEPEST = 32
 
 const NOT_JSON = problem(415, 'unsupported_media_type', 'Content-Type has to be application/json')
 const MALFORMED = problem(400, 'invalid_request', 'The body is not JSON')
 const TOO_DEEP = problem(400, 'invalid_request', `The body is nested deeper than ${DEEPEST}`)
-const NOT_COME = problem(408, 'request_timeout', 'The body did not come')
+const CLOSE = { headers: { Connection: 'close' } }
+const NOT_COME = problem(408, 'request_timeout', 'The body did not come', CLOSE)
 
 const tooLarge = (most: number): Answer =>
-  problem(413, 'request_too_large', `The body may have ${Math.floor(most / 1024)} KiB`, {
-    headers: { Connection: 'close' },
-  })
+  problem(413, 'request_too_large', `The body may have ${Math.floor(most / 1024)} KiB`, CLOSE)

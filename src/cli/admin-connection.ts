@@ -1,10 +1,10 @@
-import type { Config, Listen } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { formatProblem, loadConfiguration } from '../config/load.ts'
 import { Mistake } from '../mistake.ts'
 import { knownAdminToken } from '../store/admin-token.ts'
+import { type Answering, answeringFor } from './admin-answer.ts'
 import { configurationFile } from './configuration-file.ts'
 import { printable } from './printable.ts'
-import { answerOf } from './sample-client/answer.ts'
 import type { Terminal } from './terminal.ts'
 
 export type ConnectionOptions = { readonly config?: string; readonly admin?: string }
@@ -59,17 +59,18 @@ export const connectToAdmin = async (
   env: Terminal['env'],
 ): Promise<AdminConnection> => {
   const given = env.PORTCULLIS_ADMIN_TOKEN || undefined
-  const config =
-    options.admin !== undefined && given !== undefined ? undefined : await configOf(options, env)
-  const origin = adminOrigin(options.admin, config?.admin.listen)
+  const isTold = options.admin !== undefined && given !== undefined
+  const config = isTold ? await perhapsConfigOf(options, env) : await configOf(options, env)
+  const origin = adminOrigin(options.admin, config?.admin)
+  const answer = answeringFor(config?.admin.tls)
   const token = given ?? (config && knownAdminToken(config))
   if (token === undefined) throw new Mistake(NO_TOKEN)
   const call = (method: string) => (path: string, body?: object, ifMatch?: string) =>
-    send(new URL(path, origin), { method, token, body, ifMatch })
+    send(answer, new URL(path, origin), { method, token, body, ifMatch })
   return {
     origin: origin.origin,
     isThere: () =>
-      answerOf(new URL('/healthz', origin)).then(
+      answer(new URL('/healthz', origin)).then(
         () => true,
         () => false,
       ),
@@ -79,8 +80,17 @@ export const connectToAdmin = async (
 }
 
 /** Where the admin listener is: `--admin URL`, or what the configuration says of it. Throws a `Mistake`. */
-export const adminOrigin = (given: string | undefined, listen: Listen | undefined): URL =>
-  originOf(given) ?? listenUrl(listen)
+export const adminOrigin = (given: string | undefined, admin: Config['admin'] | undefined): URL =>
+  originOf(given) ?? listenUrl(admin)
+
+/** Nothing of it is needed; a file that is named may still say by which certificate its gateway is known. */
+const perhapsConfigOf = async (
+  { config: file }: ConnectionOptions,
+  env: Terminal['env'],
+): Promise<Config | undefined> => {
+  const loaded = file === undefined ? undefined : await loadConfiguration(file, env)
+  return loaded && 'config' in loaded ? loaded.config : undefined
+}
 
 const configOf = async (options: ConnectionOptions, env: Terminal['env']): Promise<Config> => {
   const file = configurationFile(options.config)
@@ -100,11 +110,14 @@ const originOf = (url: string | undefined): URL | undefined => {
   return parsed
 }
 
-const listenUrl = (listen: Listen | undefined): URL => {
-  if (listen === undefined || listen.port === 0)
+const listenUrl = (admin: Config['admin'] | undefined): URL => {
+  if (admin === undefined || admin.listen.port === 0)
     throw new Mistake('admin.listen names no port: give --admin URL')
+  const { listen, tls } = admin
   const host = EVERYWHERE.get(listen.host) ?? listen.host
-  return new URL(`http://${host.includes(':') ? `[${host}]` : host}:${listen.port}`)
+  return new URL(
+    `http${tls ? 's' : ''}://${host.includes(':') ? `[${host}]` : host}:${listen.port}`,
+  )
 }
 
 const EVERYWHERE = new Map([
@@ -117,6 +130,7 @@ const NO_TOKEN =
   'no admin token: give admin.token in PORTCULLIS_ADMIN_TOKEN (where it is empty, it is made beside the SQLite file when the gateway starts)'
 
 const send = async (
+  answer: Answering,
   url: URL,
   request: {
     readonly method: string
@@ -126,7 +140,7 @@ const send = async (
   },
 ): Promise<AdminReply> => {
   const { method, token, body, ifMatch } = request
-  const answered = await answerOf(
+  const answered = await answer(
     url,
     {
       method,
@@ -140,12 +154,12 @@ const send = async (
     { limit: MOST, patience: PATIENCE },
   )
   if (answered.cut) throw new Mistake(`${url.origin} broke its answer off`)
-  const answer = parsed(answered.body)
+  const told = parsed(answered.body)
   const { status, headers } = answered
-  if (status === 204 || (isSuccess(status) && answer !== undefined))
-    return { body: answer, etag: headers.get('etag') ?? '*' }
+  if (status === 204 || (isSuccess(status) && told !== undefined))
+    return { body: told, etag: headers.get('etag') ?? '*' }
   if (status === 401) throw new Mistake(`${url.origin} takes another admin token`)
-  const words = describe(answer) ?? `${url.origin} answered ${status}: not the admin API`
+  const words = describe(told) ?? `${url.origin} answered ${status}: not the admin API`
   throw new AdminRefusal(status, words)
 }
 

@@ -1,9 +1,11 @@
 import type { Config } from '../config/config.ts'
 import { formatProblem, loadConfiguration } from '../config/load.ts'
+import { answeringFor } from './admin-answer.ts'
 import { telling } from './admin-command.ts'
 import { adminOrigin, type ConnectionOptions } from './admin-connection.ts'
 import { configurationFile } from './configuration-file.ts'
 import { examineAdmin } from './doctor/admin.ts'
+import { examineAdminCertificate } from './doctor/admin-certificate.ts'
 import { examineClocks } from './doctor/clocks.ts'
 import { type Finding, ok, problem, warning } from './doctor/finding.ts'
 import { examineIssuer } from './doctor/issuer.ts'
@@ -41,33 +43,39 @@ const examine = async (
   const node = examineNode('node', process.version)
   const loaded = await loadConfiguration(file, env)
   if ('problems' in loaded) return [node, ...loaded.problems.map(ofConfiguration)]
-  const { config, warnings } = loaded
+  const { config, warnings, files } = loaded
   const judged = warnings.map((one) =>
     warning('configuration', formatProblem(one), 'See docs/configuration.md for this key.'),
   )
   const good = ok('configuration', `${file} is good`)
-  return [node, good, ...judged, ...(await examineAll(config, options, env))]
+  return [node, good, ...judged, ...(await examineAll(config, files, options, env))]
 }
 
 const ofConfiguration = (one: Parameters<typeof formatProblem>[0]): Finding =>
   problem(
     'configuration',
     formatProblem(one),
-    'Mend the file; portcullis check tells whether that is done.',
+    one.path.startsWith('admin.tls') ? HOW_TO_NAME : HOW_TO_MEND,
   )
+
+const HOW_TO_MEND = 'Mend the file; portcullis check tells whether that is done.'
+const HOW_TO_NAME =
+  'Let admin.tls name a certificate and its own private key, both PEM, which the user that the gateway runs as can read; portcullis check tells whether that is done.'
 
 const examineAll = async (
   config: Config,
+  files: readonly string[],
   options: DoctorOptions,
   env: Terminal['env'],
 ): Promise<readonly Finding[]> => {
   const now = () => Date.now() / 1000
   // Before anything reads a kept secret, which closes its file to others.
-  const permissions = await attempted('permissions', () => examinePermissions(config))
-  const origin = adminOrigin(options.admin, config.admin.listen)
-  const gateway = await findGateway(origin)
+  const permissions = await attempted('permissions', () => examinePermissions(config, files))
+  const origin = adminOrigin(options.admin, config.admin)
+  const gateway = await findGateway(origin, answeringFor(config.admin.tls))
   const admin = await examineAdmin(config, gateway, env)
   const rest = await Promise.all([
+    attempted('admin.tls', () => examineAdminCertificate(config, origin, now())),
     attempted('store', () => examineStore(config, now())),
     attempted('clock', () => examineClocks(config, gateway, now())),
     attempted('issuer', () => examineIssuer(config, gateway, now())),

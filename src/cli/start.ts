@@ -2,7 +2,7 @@ import { flushCompileCache } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { type Clock, systemClock } from '../clock.ts'
-import type { Config } from '../config/config.ts'
+import type { Config, Listen } from '../config/config.ts'
 import { formatProblem, type LoadResult, loadConfiguration } from '../config/load.ts'
 import type { Bindings } from '../listeners.ts'
 import { type RunningServer, type StopOptions, startServer } from '../server.ts'
@@ -94,7 +94,7 @@ const keepFromBlocking = ({ stdout }: Terminal): void => {
 const announce = (server: RunningServer, config: Config, log: OpenLog): void => {
   log.info('listening', {
     listen: address(server.listen),
-    admin: address(server.admin),
+    admin: address(server.admin, config.admin.tls !== undefined),
     issuer: config.issuer,
     store: config.store.kind,
     configuration: config.file,
@@ -171,5 +171,5 @@ const watchFile = async (
   })
 }
 
-const address = ({ host, port }: { host: string; port: number }): string =>
-  `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+const address = ({ host, port }: Listen, isSecure = false): string =>
+  `http${isSecure ? 's' : ''}://${host.includes(':') ? `[${host}]` : host}:${port}`

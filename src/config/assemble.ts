@@ -28,7 +28,7 @@ export const assemble = (
     },
     store: locate(settings.store, dirname(file)),
     secret: settings.secret ?? [],
-    admin: { listen: settings.admin.listen, token: settings.admin.token ?? '' },
+    admin: assembleAdmin(settings.admin, dirname(file)),
     registrationTokens: settings.registrationTokens ?? [],
     tokens,
     scopes: new Map(Object.entries(settings.scopes)),
@@ -67,6 +67,16 @@ const assembleUpstream = (
     },
   }
 }
+
+const assembleAdmin = (
+  { listen, token = '', tls: { cert, key } = {} }: Settings['admin'],
+  folder: string,
+): Config['admin'] => ({
+  listen,
+  token,
+  // The one without the other is a problem.
+  ...(cert && key && { tls: { cert: readPem(cert, folder), key: readPem(key, folder) } }),
+})
 
 const assembleFetch = ({ ca, ...fetch }: Settings['fetch'], folder: string): FetchSettings => ({
   ...fetch,

@@ -1,22 +1,24 @@
 import { isEverywhere, isLoopback } from './address.ts'
+import { checkTls } from './check-tls.ts'
 import type { Listen } from './config.ts'
 import { flagOf, listenOf, listOf, type Row, rowOf, textOf } from './loose.ts'
 import type { Report } from './problem.ts'
 
-/** Who reaches the two listeners, and who is believed there. */
-export const checkListeners = (data: Row, report: Report): void => {
+/** Who reaches the two listeners, and who is believed there. Files are looked for from `folder`. */
+export const checkListeners = (data: Row, report: Report, folder: string): void => {
   const listen = listenOf(data.listen, '127.0.0.1:8080')
   const admin = listenOf(rowOf(data.admin).listen, '127.0.0.1:8081')
+  const tls = rowOf(rowOf(data.admin).tls)
   const demo = flagOf(data.demo, false)
   if (listen && demo && !isLoopback(listen.host))
     report.problem(['listen'], 'must be on loopback (127.0.0.1) where demo is true')
   if (admin && !isLoopback(admin.host)) {
     if (demo)
       report.problem(['admin', 'listen'], 'must be on loopback (127.0.0.1) where demo is true')
-    else
+    else if (!textOf(tls.cert))
       report.warning(
         ['admin', 'listen'],
-        'is not on loopback: metrics and health are open to whoever reaches it, and what the console and the API say crosses the network in clear',
+        'is not on loopback: metrics and health are open to whoever reaches it, and what the console and the API say crosses the network in clear: give it admin.tls',
       )
   }
   if (listen && admin && isSame(listen, admin))
@@ -25,6 +27,7 @@ export const checkListeners = (data: Row, report: Report): void => {
       'must not be the address of the public listener',
       rowOf(data.admin).listen === undefined ? ['listen'] : undefined,
     )
+  checkTls(tls, ['admin', 'tls'], report, folder)
   checkProxies(data, report)
 }
 

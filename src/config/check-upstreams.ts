@@ -1,7 +1,6 @@
-import type { X509Certificate } from 'node:crypto'
+import { checkTls } from './check-tls.ts'
 import { listOf, type Row, rowOf, secondsOf, textOf } from './loose.ts'
-import { checkKey, isPem, readCertificate } from './pem.ts'
-import { type Path, type Report, Wrong } from './problem.ts'
+import type { Path, Report } from './problem.ts'
 import { formatDuration } from './units.ts'
 
 /** Targets, pauses and certificates. Files are looked for from `folder`. */
@@ -18,13 +17,6 @@ export const checkUpstreams = (data: Row, report: Report, folder: string): void 
     checkTls(rowOf(upstream.tls), [...path, 'tls'], report, folder)
   }
 }
-
-/** The files that hold certificates and keys, as they are written in the configuration. */
-export const certificateFiles = (data: Row): readonly string[] =>
-  Object.values(rowOf(data.upstreams))
-    .map((upstream) => rowOf(rowOf(upstream).tls))
-    .flatMap(({ ca, cert, key }) => [ca, cert, key].map((given) => textOf(given) ?? ''))
-    .filter((given) => given !== '' && !isPem(given))
 
 const checkTargets = (urls: readonly unknown[], path: Path, report: Report): void => {
   const seen = new Map<string, Path>()
@@ -51,27 +43,4 @@ const checkPauses = (eject: Row, path: Path, report: Report): void => {
       ? `must not be longer than longest (${formatDuration(longest)})`
       : `must not be shorter than pause (${formatDuration(pause)})`,
   )
-}
-
-const checkTls = (tls: Row, path: Path, report: Report, folder: string): void => {
-  const { ca, cert, key } = { ca: textOf(tls.ca), cert: textOf(tls.cert), key: textOf(tls.key) }
-  const judge = <T>(part: string, step: () => T): T | undefined => {
-    try {
-      return step()
-    } catch (error) {
-      if (!(error instanceof Wrong)) throw error
-      report.problem([...path, part], error.message)
-      return undefined
-    }
-  }
-  if (ca) judge('ca', () => readCertificate(ca, folder))
-  const shown = cert ? judge('cert', () => readCertificate(cert, folder)) : undefined
-  if (shown !== undefined) warnOfExpiry(shown, [...path, 'cert'], report)
-  if (key && shown !== undefined) judge('key', () => checkKey(key, folder, shown))
-  if (cert && !key) report.problem([...path, 'cert'], 'needs key, its private key')
-  if (key && !cert) report.problem([...path, 'key'], 'needs cert, the certificate it belongs to')
-}
-
-const warnOfExpiry = ({ validTo, validToDate }: X509Certificate, path: Path, report: Report) => {
-  if (validToDate.getTime() < Date.now()) report.warning(path, `expired: ${validTo}`)
 }

@@ -21,7 +21,12 @@ export type Config = {
   readonly secret: readonly string[]
   readonly workers: number | 'auto'
   readonly trustedProxies: readonly string[]
-  readonly admin: { readonly listen: Listen; readonly token: string }
+  readonly admin: {
+    readonly listen: Listen
+    readonly token: string
+    /** PEM: it speaks https. */
+    readonly tls?: { readonly cert: string; readonly key: string }
+  }
   readonly registration: 'closed' | 'token' | 'open'
   /** Initial access tokens (RFC 7591 §3), for `registration: token`. */
   readonly registrationTokens: readonly string[]

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import * as z from 'zod/mini'
 import { assemble } from './assemble.ts'
-import { certificateFiles } from './check-upstreams.ts'
+import { certificateFiles } from './check-tls.ts'
 import { runChecks } from './checks.ts'
 import type { Config } from './config.ts'
 import { fileStamps } from './file-stamp.ts'

@@ -40,7 +40,11 @@ export const limits = object(
   'What is bounded. Failures are throttled, by account or client and address together, and what strangers can create; what else succeeds is not counted.',
   {
     passwords: failures('Wrong passwords of one account from one address.', 10, '10m'),
-    clientSecrets: failures('Wrong secrets of one client from one address.', 20, '10m'),
+    clientSecrets: failures(
+      'Wrong secrets of one client from one address; by the same measure, wrong admin tokens from one.',
+      20,
+      '10m',
+    ),
     pushedRequests: creations(
       'Authorization requests pushed by public clients (RFC 9126). A client that proves who it is has a total of its own and no bound by address.',
       { points: 60, duration: '1m', total: 6000 },

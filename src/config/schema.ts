@@ -20,6 +20,16 @@ const listen = (description: string) =>
     parseListen(typeof value === 'number' ? String(value) : asText(value)),
   )
 
+const PEM = 'A file, looked for from the folder of the configuration, or PEM text.'
+
+const adminTls = object(
+  'Makes the admin listener speak https, and nothing else. Files that are renewed are taken up without a restart.',
+  {
+    cert: optional(text(`Its certificate, with those in between. ${PEM}`, {}, String)),
+    key: optional(text(`The private key of the certificate. ${PEM}`, {}, String)),
+  },
+)
+
 const admin = object(
   'The second listener: /healthz, /readyz, /metrics, the admin API and the console. Keep it where strangers do not reach it.',
   {
@@ -36,6 +46,7 @@ const admin = object(
         String,
       ),
     ),
+    tls: optional(adminTls),
   },
 )
 

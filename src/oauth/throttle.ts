@@ -88,6 +88,8 @@ const STRANGERS = 'strangers'
 export type Throttles = {
   readonly passwords: Throttle
   readonly clientSecrets: Throttle
+  /** By address, with the limit of client secrets. */
+  readonly adminTokens: Throttle
   readonly pushedRequests: Allowance
   /** By account, whatever the address, and by address, whatever the account. */
   readonly userCodes: Throttle
@@ -107,6 +109,7 @@ export const createThrottles = (): ((limits: ThrottleLimits) => Throttles) => {
     return {
       passwords: throttle('passwords', passwords),
       clientSecrets: throttle('clientSecrets', clientSecrets),
+      adminTokens: throttle('adminTokens', clientSecrets),
       pushedRequests: allowance('pushedRequests', pushedRequests),
       userCodes: throttle('userCodes', userCodes),
       userCodesFrom: throttle('userCodesFrom', { ...userCodes, points: 10 * userCodes.points }),

@@ -98,7 +98,7 @@ export const createAuditTrail = (deps: AuditDeps): AuditTrail => {
   return {
     record(event, fields = {}) {
       if (deps.keep() === 0 || EVERYDAY.has(event)) return
-      if (waiting.length >= MOST || (isFailure(event) && !failures.take(clock()))) {
+      if (waiting.length >= MOST || (isFailure(event) && !failures.take(event, clock()))) {
         dropped += 1
         return
       }
@@ -146,19 +146,20 @@ const EVERYDAY: ReadonlySet<string> = new Set([
 /** What strangers can cause at will. */
 const isFailure = (event: string): boolean => /[._](failed|refused|registered)$/.test(event)
 
-/** So many an hour, so that nobody can fill the store. */
+/** So many of a kind an hour, so that nobody can fill the store, nor hide one kind behind another. */
 const createQuota = () => {
   let hour = 0
-  let taken = 0
+  const taken = new Map<string, number>()
   return {
-    take(now: number): boolean {
+    take(event: string, now: number): boolean {
       const current = Math.floor(now / 3600)
-      if (current !== hour) {
-        hour = current
-        taken = 0
-      }
-      taken += 1
-      return taken <= FAILURES
+      if (current !== hour) taken.clear()
+      hour = current
+      // Names are ours; should they ever not be, what comes after so many of them is one kind.
+      const kind = taken.has(event) || taken.size < KINDS ? event : ''
+      const count = (taken.get(kind) ?? 0) + 1
+      taken.set(kind, count)
+      return count <= FAILURES
     },
   }
 }
@@ -216,6 +217,7 @@ const plain = (fields: LogFields): LogFields =>
 
 const ALL = 'audit'
 const FAILURES = 1000
+const KINDS = 50
 const BATCH = 200
 const MOST = 5000
 const PAUSE = 200

@@ -42,7 +42,12 @@ export const openAdminRoom = async (
     refusals: async () => ({ items: [] }),
     explain: () => Promise.reject(new Error('nothing runs here that could be explained')),
   }
-  const access = createAccess({ token, host: '127.0.0.1', signedIn: async () => undefined })
+  const access = createAccess({
+    token,
+    host: '127.0.0.1',
+    signedIn: async () => undefined,
+    guessed: async () => undefined,
+  })
   const api = createApi({ access, operations: operationsOf(room), log })
   const server = createServer(
     createAdmin({

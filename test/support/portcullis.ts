@@ -29,9 +29,9 @@ export type Portcullis = {
  */
 export const startPortcullis = async (
   yaml: string,
-  options: { clock?: Clock; env?: Record<string, string> } = {},
+  options: { clock?: Clock; env?: Record<string, string>; admin?: AdminPlace } = {},
 ): Promise<Portcullis> => {
-  const { folder, file, port, adminPort, origin } = await layOut(yaml)
+  const { folder, file, port, admin, origin } = await layOut(yaml, options.admin)
   const env = { ORIGIN: origin, PORT: String(port), ...options.env }
   const loaded = await loadConfiguration(file, env)
   if ('problems' in loaded) throw new Error(loaded.problems.map(formatProblem).join('\n'))
@@ -41,7 +41,7 @@ export const startPortcullis = async (
   return {
     origin,
     port,
-    admin: `http://127.0.0.1:${adminPort}`,
+    admin,
     folder,
     logged,
     server,
@@ -63,7 +63,14 @@ export type SpawnedPortcullis = Omit<Portcullis, 'server' | 'logged'> & {
   end(): Promise<void>
 }
 
+/** `host`: 127.0.0.1 unless given. `tls`: PEM, written to `admin.crt` and `admin.key` in the folder. */
+type AdminPlace = {
+  readonly host?: string
+  readonly tls?: { readonly cert: string; readonly key: string }
+}
+
 type SpawnOptions = {
+  readonly admin?: AdminPlace
   readonly env?: Record<string, string>
   readonly execArgv?: readonly string[]
   /** How many files it may have open; `most`: as many as it is allowed to ask for. */
@@ -77,12 +84,9 @@ export const spawnPortcullis = async (
   yaml: string,
   options: SpawnOptions = {},
 ): Promise<SpawnedPortcullis> => {
-  const { folder, file, port, adminPort, origin } = await layOut(yaml)
+  const { folder, file, port, admin, origin } = await layOut(yaml, options.admin)
   const env = { ORIGIN: origin, PORT: String(port), ...options.env }
-  return launch(
-    { folder, file, port, admin: `http://127.0.0.1:${adminPort}`, origin, env },
-    options,
-  )
+  return launch({ folder, file, port, admin, origin, env }, options)
 }
 
 /** The same once more, after it ended. */
@@ -115,7 +119,9 @@ const launch = async (
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   await until(async () => {
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}:\n${output}`)
-    return (await fetch(`${admin}/readyz`).catch(() => undefined))?.status === 200
+    // Of a certificate of ours fetch knows nothing; when it listens in public, it is ready.
+    const place = admin.startsWith('https:') ? `${origin}${METADATA}` : `${admin}/readyz`
+    return (await fetch(place).catch(() => undefined))?.status === 200
   }, 30)
   const end = (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGINT')
@@ -155,9 +161,11 @@ export const freePort = (): Promise<number> =>
     })
   })
 
+const METADATA = '/.well-known/oauth-authorization-server'
+
 const ADMIN_TOKEN = 'an-admin-token-of-the-tests-long-enough'
 
-const layOut = async (yaml: string) => {
+const layOut = async (yaml: string, { host = '127.0.0.1', tls }: AdminPlace = {}) => {
   const [port, adminPort] = await Promise.all([freePort(), freePort()])
   const folder = await mkdtemp(join(tmpdir(), 'portcullis-'))
   const origin = `http://127.0.0.1:${port}`
@@ -168,12 +176,17 @@ const layOut = async (yaml: string) => {
   const head = [
     given('issuer') ? '' : `issuer: ${origin}`,
     given('listen') ? '' : `listen: 127.0.0.1:${port}`,
-    given('admin') ? '' : `admin: { listen: '127.0.0.1:${adminPort}'${token} }`,
+    given('admin') ? '' : `admin: { listen: '${host}:${adminPort}'${token}${tls ? TLS : ''} }`,
     given('store') ? '' : 'store: sqlite:data/portcullis.db',
   ]
   await writeFile(file, `${head.filter(Boolean).join('\n')}\n${yaml}`)
-  return { folder, file, port, adminPort, origin }
+  for (const [name, pem] of Object.entries({ crt: tls?.cert, key: tls?.key }))
+    if (pem !== undefined) await writeFile(join(folder, `admin.${name}`), pem, { mode: 0o600 })
+  const admin = `http${tls ? 's' : ''}://127.0.0.1:${adminPort}`
+  return { folder, file, port, admin, origin }
 }
+
+const TLS = ', tls: { cert: admin.crt, key: admin.key }'
 
 const recordingLog = (): { log: Log; logged: { event: string; fields: LogFields }[] } => {
   const logged: { event: string; fields: LogFields }[] = []

@@ -1,8 +1,10 @@
 import type Koa from 'koa'
 import { equal } from '../../store/secrets.ts'
 import { mayDo, type Role } from '../principal.ts'
+import { readBody } from '../read-body.ts'
+import { refusalOf } from '../refusal.ts'
 import type { ConsoleRoom, PageContext } from './console.ts'
-import { failurePage } from './failure.ts'
+import { failurePage, roleMissingPage, stalePage } from './failure.ts'
 import { isSameOrigin } from './same-origin.ts'
 import type { Visitor } from './session.ts'
 
@@ -13,7 +15,7 @@ export const page =
     const visitor = await room.sessions.visitor(ctx.req)
     if (visitor === undefined) return leadToSignIn(ctx)
     if (visitor.isRemembered && role !== 'viewer') return failurePage(ctx, room, 503)
-    if (!mayDo(visitor, role)) return refused(ctx, room, visitor)
+    if (!mayDo(visitor, role)) return roleMissing(ctx, room, visitor, role)
     ctx.state.visitor = visitor
     ctx.type = 'html'
     await show(ctx as PageContext)
@@ -28,10 +30,11 @@ export const action =
   ): Koa.Middleware =>
   async (ctx, next) => {
     const form = await readForm(ctx)
+    if (typeof form === 'number') return failurePage(ctx, room, form)
     const visitor = await room.sessions.visitor(ctx.req)
     if (visitor === undefined) return leadToSignIn(ctx)
-    const isBound = form !== undefined && equal(form.get('csrf') ?? '', visitor.csrf)
-    if (!isBound || !isSameOrigin(ctx.req)) return refused(ctx, room, visitor)
+    const isBound = equal(form.get('csrf') ?? '', visitor.csrf)
+    if (!isBound || !isSameOrigin(ctx.req)) return stale(ctx, room, visitor)
     await page(room, role, (shown) => act(shown, form))(ctx, next)
   }
 
@@ -47,10 +50,15 @@ export const seeOther = (ctx: PageContext, place: string): void => {
   ctx.set('Location', place)
 }
 
-const refused = (ctx: Koa.Context, room: ConsoleRoom, { actor, remote }: Visitor): void => {
+const stale = (ctx: Koa.Context, room: ConsoleRoom, { actor, remote }: Visitor): void => {
   const { method, path } = ctx
-  room.log.warn('admin.refused', { status: 403, method, path, actor, remote })
-  failurePage(ctx, room, 403)
+  room.log.warn('admin.refused', { status: 403, reason: 'form', method, path, actor, remote })
+  stalePage(ctx, room)
+}
+
+const roleMissing = (ctx: Koa.Context, room: ConsoleRoom, visitor: Visitor, needed: Role): void => {
+  room.log.audit('admin.refused', refusalOf(visitor, needed, ctx))
+  roleMissingPage(ctx, room, { has: visitor.role, needed })
 }
 
 const leadToSignIn = (ctx: Koa.Context): void => {
@@ -61,22 +69,15 @@ const leadToSignIn = (ctx: Koa.Context): void => {
   ctx.set('Location', `/sign-in?next=${encodeURIComponent(next)}`)
 }
 
-/** A form of at most 64 KiB; undefined: none. */
-export const readForm = async (ctx: Koa.Context): Promise<URLSearchParams | undefined> => {
-  if (ctx.is('application/x-www-form-urlencoded') === false) return undefined
-  if (ctx.get('Content-Encoding') !== '') return undefined
-  const chunks: Buffer[] = []
-  let size = 0
-  // What is left is not waited for, and the connection lives until the answer is sent.
-  for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
-    size += chunk.length
-    if (size > MOST) {
-      ctx.set('Connection', 'close')
-      return undefined
-    }
-    chunks.push(chunk)
-  }
-  return new URLSearchParams(Buffer.concat(chunks).toString('utf8'))
+/** A form of at most 64 KiB, or the status of why there is none. */
+export const readForm = async (ctx: Koa.Context): Promise<URLSearchParams | 408 | 413 | 415> => {
+  // `null`: there is no body, and so nothing in it.
+  const isForm = ctx.is('application/x-www-form-urlencoded') !== false
+  if (!isForm || ctx.get('Content-Encoding') !== '') return 415
+  const read = await readBody(ctx.req, MOST)
+  if ('bytes' in read) return new URLSearchParams(read.bytes.toString('utf8'))
+  ctx.set('Connection', 'close')
+  return read.failure === 'tooLarge' ? 413 : 408
 }
 
 const MOST = 65_536

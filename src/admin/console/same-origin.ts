@@ -1,9 +1,12 @@
 import type { IncomingMessage } from 'node:http'
+import { isEncrypted } from './encrypted.ts'
 
 /** Whether a browser says that a request comes from a page of this very listener. Who says nothing is no browser of today. */
-export const isSameOrigin = ({ headers }: IncomingMessage): boolean => {
-  const site = headers['sec-fetch-site']
+export const isSameOrigin = (req: IncomingMessage): boolean => {
+  const { origin, host, 'sec-fetch-site': site } = req.headers
   if (typeof site === 'string') return site === 'same-origin' || site === 'none'
-  const { origin, host } = headers
-  return origin !== undefined && URL.parse(origin)?.host === host
+  const page = origin === undefined ? null : URL.parse(origin)
+  // In clear it may have come through a proxy that ends TLS.
+  if (isEncrypted(req) && page?.protocol !== 'https:') return false
+  return page !== null && page.host === host
 }

@@ -5,6 +5,7 @@ import type { Sessions } from '../../store/sessions.ts'
 import { StoreUnavailable } from '../../store/store.ts'
 import type { Principal } from '../principal.ts'
 import type { Room } from '../room.ts'
+import { readCookie, removeCookie, writeCookie } from './cookie.ts'
 import { isSameOrigin } from './same-origin.ts'
 
 /** Somebody at the console. */
@@ -83,7 +84,7 @@ export const createConsoleSessions = (
         known.note(value, undefined)
         await sessions.end(value)
       }
-      res.appendHeader('Set-Cookie', `${COOKIE}=; Max-Age=0; ${ATTRIBUTES}`)
+      removeCookie(res, COOKIE)
     },
   }
 }
@@ -107,20 +108,8 @@ const createMemory = (clock: Room['clock']) => {
   }
 }
 
-export const readCookie = (req: IncomingMessage, name: string): string | undefined =>
-  (req.headers.cookie ?? '')
-    .split(';')
-    .map((pair) => pair.trim())
-    .find((pair) => pair.startsWith(`${name}=`))
-    ?.slice(name.length + 1)
-
-export const writeCookie = (res: ServerResponse, name: string, value: string): void => {
-  res.appendHeader('Set-Cookie', `${name}=${value}; ${ATTRIBUTES}`)
-}
-
 const MOST = 100
 /** Seconds. */
 const REMEMBERED = 3600
 
 const COOKIE = 'pc_console'
-const ATTRIBUTES = 'Path=/; HttpOnly; SameSite=Strict'

@@ -4,10 +4,10 @@ import { consoleSignInPage } from '../../pages/console/sign-in.ts'
 import { equal } from '../../store/secrets.ts'
 import { StoreUnavailable } from '../../store/store.ts'
 import type { ConsoleRoom } from './console.ts'
-import { failurePage } from './failure.ts'
+import { readCookie, writeCookie } from './cookie.ts'
+import { failurePage, stalePage } from './failure.ts'
 import { action, readForm } from './forms.ts'
 import { isSameOrigin } from './same-origin.ts'
-import { readCookie, writeCookie } from './session.ts'
 
 export const signInPages = (router: Router, room: ConsoleRoom): void => {
   router.get('/sign-in', (ctx) => showForm(ctx, room, { next: placeIn(ctx.query.next) }))
@@ -45,10 +45,10 @@ const showForm = (ctx: Koa.Context, room: ConsoleRoom, shown: Shown): void => {
 
 const signIn = async (ctx: Koa.Context, room: ConsoleRoom): Promise<void> => {
   const form = await readForm(ctx)
+  if (typeof form === 'number') return failurePage(ctx, room, form)
   const browser = readCookie(ctx.req, FORM)
-  if (form === undefined || browser === undefined || !isSameOrigin(ctx.req))
-    return failurePage(ctx, room, 403)
-  if (!equal(form.get('csrf') ?? '', tokenOf(browser, room))) return failurePage(ctx, room, 403)
+  if (browser === undefined || !isSameOrigin(ctx.req)) return stalePage(ctx, room)
+  if (!equal(form.get('csrf') ?? '', tokenOf(browser, room))) return stalePage(ctx, room)
   const next = placeIn(form.get('next') ?? undefined)
   const username = form.get('username') ?? ''
   const remote = ctx.req.socket.remoteAddress ?? ''

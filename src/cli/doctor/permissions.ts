@@ -1,16 +1,21 @@
-import { readFileSync, type Stats, statSync } from 'node:fs'
+import { existsSync, readFileSync, type Stats, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Config } from '../../config/config.ts'
 import { type Finding, ok, problem } from './finding.ts'
 
-/** Who may read the files that hold secrets, and who may change the configuration. */
-export const examinePermissions = (config: Config): readonly Finding[] => {
+/** Who may read the files that hold secrets, and who may change the configuration. `files`: all that it was read from. */
+export const examinePermissions = (
+  config: Config,
+  files: readonly string[],
+): readonly Finding[] => {
   const text = readFileSync(config.file, 'utf8')
   const findings = [
     ...ofConfiguration(config, text),
     ...keptFiles(config).flatMap((file) => ofSecret(file, 0o077)),
     // Those that are mounted for a group are common.
-    ...includedFiles(text, dirname(config.file)).flatMap((file) => ofSecret(file, 0o007)),
+    ...[...includedFiles(text, dirname(config.file)), ...files.filter(holdsKey)].flatMap((file) =>
+      ofSecret(file, 0o007),
+    ),
   ]
   return findings.length > 0
     ? findings
@@ -25,6 +30,9 @@ const includedFiles = (text: string, folder: string): readonly string[] => [
     [...text.matchAll(/\$\{file:([^}]+)\}/g)].map(([, name = '']) => resolve(folder, name)),
   ),
 ]
+
+const holdsKey = (file: string): boolean =>
+  existsSync(file) && /^-----BEGIN [A-Z ]*PRIVATE KEY-----$/m.test(readFileSync(file, 'utf8'))
 
 const ofSecret = (file: string, forbidden: number): readonly Finding[] => {
   const found = statSync(file, { throwIfNoEntry: false })

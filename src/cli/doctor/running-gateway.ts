@@ -1,4 +1,4 @@
-import { answerOf } from '../sample-client/answer.ts'
+import type { Answering } from '../admin-answer.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'
 
 /** What a running gateway tells anyone who reaches its admin listener. */
@@ -15,10 +15,13 @@ export type RunningGateway = {
 }
 
 /** Undefined: nobody answers there as a gateway does. */
-export const findGateway = async (origin: URL): Promise<RunningGateway | undefined> => {
+export const findGateway = async (
+  origin: URL,
+  answer: Answering,
+): Promise<RunningGateway | undefined> => {
   const asked = Date.now()
   const answers = Promise.all(
-    ['/readyz', '/metrics'].map((path) => answerOf(new URL(path, origin), {}, BOUNDS)),
+    ['/readyz', '/metrics'].map((path) => answer(new URL(path, origin), {}, BOUNDS)),
   )
   const [ready, metrics] = await answers.catch(() => [])
   const body = ready && jsonOf(ready.body)

@@ -9,10 +9,17 @@ export type Answer = {
   readonly cut: boolean
 }
 
-/** Bytes that are read, and milliseconds that it may take. */
-type Bounds = { readonly limit: number; readonly patience: number }
+/** What is sent. */
+export type Ask = {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
 
-const USUAL: Bounds = { limit: 64 * 1024, patience: 10_000 }
+/** Bytes that are read, and milliseconds that it may take. */
+export type Bounds = { readonly limit: number; readonly patience: number }
+
+export const USUAL: Bounds = { limit: 64 * 1024, patience: 10_000 }
 
 /**
  * Sends one request and reads, unless other bounds are given, at most 64 KiB in at most ten seconds. Follows no redirect.
@@ -29,19 +36,20 @@ export const answerOf = async (
       cause: error,
     })
   })
-  const { text, cut } = await readBody(response, limit)
+  const { text, cut } = await readBody(response.body ?? [], limit)
   return { status: response.status, headers: response.headers, body: text, cut }
 }
 
-const readBody = async (
-  response: Response,
+/** At most so many bytes of it, as text. */
+export const readBody = async (
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   limit: number,
 ): Promise<{ text: string; cut: boolean }> => {
   const decoder = new TextDecoder()
   let text = ''
   let size = 0
   try {
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of body) {
       text += decoder.decode(chunk.subarray(0, limit - size), { stream: true })
       size += chunk.length
       if (size > limit) return { text, cut: true }

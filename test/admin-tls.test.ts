@@ -196,7 +196,7 @@ describe('A37 an admin listener with admin.tls', () => {
   })
 })
 
-describe('R-40 while it runs', () => {
+describe('admin.tls while it runs', () => {
   const renew = async (folder: string, tls: { cert: string; key: string }) => {
     for (const [name, pem] of [
       ['admin.crt', tls.cert],

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 
 /** `tooLarge`: more than may be; `late`: not whole in time; `broken`: it ended before. */
-export type BodyFailure = 'tooLarge' | 'late' | 'broken'
+type BodyFailure = 'tooLarge' | 'late' | 'broken'
 
 type Read = { readonly bytes: Buffer } | { readonly failure: BodyFailure }
 

@@ -17,14 +17,20 @@ export type JobWork =
       readonly at: number
     }
   | { readonly kind: 'purge'; readonly limit: number; readonly now: number; readonly at: number }
-  | { readonly kind: 'count' }
+  | { readonly kind: 'count'; readonly after: CountedTo }
   | { readonly kind: 'beat'; readonly process: string; readonly sent: number; readonly at: number }
+
+/** The last row that was counted, in the order of their ends. */
+export type CountedTo = { readonly expires: number; readonly id: number }
+
+/** `after`: there are more. */
+export type CountedPart = { readonly counted: number; readonly after?: CountedTo }
 
 export type Outcome =
   /** `told`: with messages, which are in the table of events now. */
   | { readonly id: number; readonly committed: Committed; readonly told: boolean }
   | { readonly id: number; readonly purged: number }
-  | { readonly id: number; readonly counted: number }
+  | ({ readonly id: number } & CountedPart)
   | { readonly id: number; readonly failure: string }
 
 export type WriterSettings = {

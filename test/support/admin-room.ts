@@ -47,7 +47,7 @@ export const openAdminRoom = async (
   const server = createServer(
     createAdmin({
       ...{ api, exposition: async () => ({ contentType: 'text/plain', text: '' }) },
-      readiness: { draining: () => false, ping: () => stores.store.ping(), problems: () => [] },
+      readiness: { starting: () => false, draining: () => false, ping: () => stores.store.ping(), problems: () => [] },
       console: async () => {},
     }),
   )

@@ -17,14 +17,11 @@ export type JobWork =
       readonly at: number
     }
   | { readonly kind: 'purge'; readonly limit: number; readonly now: number; readonly at: number }
-  | { readonly kind: 'count'; readonly after: CountedTo }
+  | { readonly kind: 'count'; readonly after: string }
   | { readonly kind: 'beat'; readonly process: string; readonly sent: number; readonly at: number }
 
-/** The last row that was counted, in the order of their ends. */
-export type CountedTo = { readonly expires: number; readonly id: number }
-
-/** `after`: there are more. */
-export type CountedPart = { readonly counted: number; readonly after?: CountedTo }
+/** `after`: there are more, behind this key. */
+export type CountedPart = { readonly counted: number; readonly after?: string }
 
 export type Outcome =
   /** `told`: with messages, which are in the table of events now. */

@@ -4,7 +4,6 @@ import { Worker } from 'node:worker_threads'
 import type { Committed } from './adapter.ts'
 import {
   type CountedPart,
-  type CountedTo,
   type Job,
   type JobWork,
   type Outcome,
@@ -17,8 +16,8 @@ import { StoreUnavailable } from './store.ts'
 export type WriteQueue = {
   commit(work: Extract<JobWork, { kind: 'commit' }>): Promise<Committed>
   purge(work: Extract<JobWork, { kind: 'purge' }>): Promise<number>
-  /** Some of the rows, in the thread. */
-  count(after: CountedTo): Promise<CountedPart>
+  /** A part of the rows, in the thread. */
+  count(after: string): Promise<CountedPart>
   beat(work: Extract<JobWork, { kind: 'beat' }>): Promise<void>
   /** Lets what is queued finish, within the deadline. */
   close(): Promise<void>

@@ -7,7 +7,7 @@ import { createListeners } from './listeners.ts'
 import { randomSecret } from './secrets.ts'
 import { createChannel } from './sqlite-channel.ts'
 import { openFile } from './sqlite-file.ts'
-import { type CountedTo, ticks } from './sqlite-jobs.ts'
+import { ticks } from './sqlite-jobs.ts'
 import { createWriteQueue } from './sqlite-queue.ts'
 import { createReader } from './sqlite-reader.ts'
 import { type Store, StoreUnavailable } from './store.ts'
@@ -73,9 +73,9 @@ export const sqliteStore = (file: string, deps: SqliteDeps): Store => {
 
   const countRows = async (goOn = () => true): Promise<number> => {
     let rows = 0
-    let after: CountedTo | undefined = { expires: 0, id: 0 }
+    let after: string | undefined = ''
     while (after !== undefined && goOn()) {
-      const from: CountedTo = after
+      const from: string = after
       const part = await whileOpen(() => queue.count(from))
       rows += part.counted
       after = part.after

@@ -110,6 +110,14 @@ const bytes = Buffer.alloc(64)
 const random = (length: number): string =>
   randomFillSync(bytes).toString('base64url').slice(0, length)
 
+/** Rows of tokens and of grants that end at `expires`, in turns. */
+export const overRows = (count: number, people: number, expires: number): readonly Row[] =>
+  Array.from({ length: count }, (_, n) => {
+    const grant = begin('web', subOf(Math.floor(Math.random() * people) * EACH))
+    const row = n % 2 === 0 ? rows.write(grant) : tokenWrite({ id: random(43), ...tokenOf(grant) })
+    return { ...asRow(row), expires }
+  })
+
 /** Writes so many codes of the client `web`, as the consent page does. */
 export const issueCodes = async (
   store: Store,
@@ -119,7 +127,7 @@ export const issueCodes = async (
   const codes: Codes = createCodes({ ...base, store })
   const { people, ...asked } = request
   const issue = async () => {
-    const grant = begin('web', subOf(Math.floor(Math.random() * people)))
+    const grant = begin('web', subOf(Math.floor(Math.random() * people) * EACH))
     const value = await codes.issue({ ...asked, grant, redirect_uri_given: true, lifetime: CODE })
     if (value === undefined) throw new Error('no code')
     return value

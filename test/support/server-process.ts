@@ -67,6 +67,8 @@ export const createProcesses = (): Processes => {
       return child
     },
     async kill() {
+      // It starts no other while we look: that would outlive it, and hold what its successor needs.
+      attempt(() => child?.kill('SIGSTOP'))
       const all = family()
       for (const pid of all) attempt(() => process.kill(pid, 'SIGKILL'))
       // Fetched by us: until then its number is taken, and its successor believes that it lives.

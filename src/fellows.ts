@@ -14,6 +14,8 @@ export type Fellows = {
   metrics(): Promise<readonly Snapshot[]>
   targets(): Promise<readonly (readonly LiveTarget[])[]>
   refusals(query: RefusalQuery): Promise<readonly RefusalPage[]>
+  /** All of them listen, or did once. */
+  complete(): boolean
 }
 
 type Own = {

@@ -25,11 +25,12 @@ export const createFleet = (deps: {
   readonly metrics: Metrics
   readonly turn: (() => Promise<void>) | undefined
   readonly onTakeover: () => void
-  readonly assignment: (number: number) => Assignment
+  readonly assignment: (number: number) => Omit<Assignment, 'complete'>
 }): Fleet => {
   const { log, metrics } = deps
   let posts: readonly Post[] = []
   let stand: Stand | undefined
+  let complete = false
   const departed = createDeparted()
   const manned = () => posts.filter((post) => post.ready())
 
@@ -63,7 +64,7 @@ export const createFleet = (deps: {
   return {
     listen: () => stand?.listen,
     async start(count) {
-      const { assignment } = deps
+      const assignment = (number: number) => ({ ...deps.assignment(number), complete })
       posts = Array.from({ length: count }, (_, index) =>
         createPost({ number: index + 1, assignment, handlers, log, onDeparture: departed.add }),
       )
@@ -74,7 +75,11 @@ export const createFleet = (deps: {
       const stands = await Promise.all([early ?? first?.man(), ...rest.map((post) => post.man())])
       stand = stands[0]
       if (stand === undefined) throw new Error('there is no worker')
-      for (const post of posts) post.keep()
+      complete = true
+      for (const post of posts) {
+        post.tell('complete', undefined)
+        post.keep()
+      }
       return stand
     },
     async change(config, commit) {

@@ -170,6 +170,7 @@ export const openServer = async (config: Config, deps: ServerDeps): Promise<Serv
     api: async (req, path) => (await loadSide()).api(req, path),
     console: async (req, res) => (await loadSide()).console(req, res),
     readiness: {
+      starting: () => deps.fellows?.complete() === false,
       draining: () => draining,
       ping: () => answering(stores),
       problems: () => problems,

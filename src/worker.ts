@@ -19,6 +19,8 @@ export type Assignment = {
   /** Ask for the turn before the admin address is bound. */
   readonly inTurn: boolean
   readonly problems: readonly string[]
+  /** All workers listen, or did once: else this one is told when they do. */
+  readonly complete: boolean
 }
 
 /** Where a worker came to listen. */
@@ -28,9 +30,11 @@ export type Stand = { readonly listen: Listen; readonly admin: Listen }
 export const runWorker = (terminal: Terminal): Promise<number> =>
   new Promise((done) => {
     let desk: Desk | undefined
+    let complete = false
     const line: Line = createLine((message) => process.send?.(message), {
       async start(assignment: Assignment): Promise<Stand> {
-        desk = await openDesk(assignment, line, done)
+        complete = assignment.complete
+        desk = await openDesk(assignment, line, { done, complete: () => complete })
         return desk.stand
       },
       prepare: (config: Config) => desk?.prepare(config),
@@ -41,6 +45,9 @@ export const runWorker = (terminal: Terminal): Promise<number> =>
       targets: () => desk?.server.targets() ?? [],
       refusals: (query: RefusalQuery) => desk?.server.refusals(query) ?? NO_REFUSALS,
       ping: () => true,
+      complete() {
+        complete = true
+      },
       stop: (options: StopOptions) => desk?.stop(options),
     })
     process.on('message', line.receive)
@@ -67,7 +74,7 @@ type Desk = {
 const openDesk = async (
   { config, number, listen, binding, inTurn, problems }: Assignment,
   line: Line,
-  done: (code: number) => void,
+  { done, complete }: { done(code: number): void; complete(): boolean },
 ): Promise<Desk> => {
   const log = openLog(config.log.level, { worker: number })
   await log.begin()
@@ -86,6 +93,7 @@ const openDesk = async (
         metrics: () => line.ask('metrics'),
         targets: () => line.ask('targets'),
         refusals: (query) => line.ask('refusals', query),
+        complete,
       },
       onTakeover: () => void line.ask('takeover').catch(() => {}),
     },

@@ -43,7 +43,7 @@ export const startWorkers = async (
     metrics,
     turn: bindings.turn,
     onTakeover: deps.onTakeover,
-    assignment: (number): Assignment => ({
+    assignment: (number): Omit<Assignment, 'complete'> => ({
       config,
       number,
       problems,

@@ -202,6 +202,30 @@ describe('the file', () => {
   })
 })
 
+describe('P8 counting rows', () => {
+  it('goes on in parts to the last of them, wherever they end, and stops when it is told to', async () => {
+    const file = inFolder()
+    const store = open(file, { deadline: 10 })
+    const database = new DatabaseSync(file)
+    closers.push(() => database.close())
+    const total = 25_003
+    // Many with the same end, as what is kept for ever has.
+    database.exec(`
+      WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${total})
+      INSERT INTO rows (key, value, expires)
+        SELECT 'row:' || n, 'value', ${inAMinute()} + CASE WHEN n < 12000 THEN n ELSE 0 END FROM numbers`)
+    expect(await store.rows()).toBe(total)
+    let parts = 0
+    const partial = await store.rows(() => {
+      parts += 1
+      return parts < 3
+    })
+    expect(partial).toBe(20_000)
+    database.exec('DELETE FROM rows')
+    expect(await store.rows()).toBe(0)
+  }, 60_000)
+})
+
 describe('a lock that another program holds (R-27, R-21)', () => {
   it('writes fail at their deadline, reads go on, and the event loop turns all the while', async () => {
     const file = inFolder()

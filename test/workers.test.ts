@@ -92,6 +92,11 @@ const tokenOf = async (origin: string): Promise<string> => {
 }
 
 describe('§2 workers: 2', () => {
+  it('§4 /readyz is 200 when all listen, not before', async () => {
+    const running = await start(configuration(9).replace('workers: 2', 'workers: 3'))
+    expect(await metric(running, 'portcullis_workers')).toBe(3)
+  })
+
   it('both serve, their lines carry their numbers, and what they count is one sum', async () => {
     const upstream = await startUpstream()
     const running = await start(configuration(upstream.port))

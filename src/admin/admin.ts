@@ -4,6 +4,8 @@ import { type Answer, json, problem } from './answer.ts'
 
 /** What /readyz needs to know. */
 type Readiness = {
+  /** Others that serve beside this process do not all listen yet. */
+  starting(): boolean
   draining(): boolean
   /** Rejects when the store cannot be reached. */
   ping(): Promise<void>
@@ -58,6 +60,7 @@ const alive = async (): Promise<Answer> => json(200, { status: 'alive' })
 const ready = async (readiness: Readiness): Promise<Answer> => {
   const problems = readiness.problems()
   const notes = problems.length > 0 ? { configuration: problems } : {}
+  if (readiness.starting()) return json(503, { status: 'starting', ...notes })
   if (readiness.draining()) return json(503, { status: 'draining', ...notes })
   return readiness.ping().then(
     () => json(200, { status: 'ready', ...notes }),

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Config, Listen } from '../config/config.ts'
 import { formatProblem, type LoadResult, loadConfiguration } from '../config/load.ts'
+import { watchConfiguration } from '../config/reload.ts'
 import type { Bindings } from '../listeners.ts'
 import { type RunningServer, type StopOptions, startServer } from '../server.ts'
 import { type OpenLog, openLog } from '../telemetry/log.ts'
@@ -21,7 +22,7 @@ export type StartOptions = { readonly config?: string; readonly takeover?: boole
 export const start = async (options: StartOptions, terminal: Terminal): Promise<number> => {
   const file = resolve(configurationFile(options.config))
   let reload = () => {}
-  // From the first moment: without a listener it would end the process. What it is for is found when the watch begins.
+  // From the first moment: without a listener it would end the process. What changes while we read is found by the watch.
   terminal.onSignal('SIGHUP', () => reload())
   const loaded = await loadConfiguration(file, terminal.env)
   if ('problems' in loaded) {
@@ -33,6 +34,10 @@ export const start = async (options: StartOptions, terminal: Terminal): Promise<
   for (const warning of warnings)
     log.warn('configuration.warning', { problem: formatProblem(warning) })
 
+  // Before anything listens, and against what was read: no change is lost, however long the start takes.
+  const started = Promise.withResolvers<RunningServer>()
+  const watch = watchFile(file, loaded, terminal, started.promise, log)
+  reload = () => void watch.reload()
   const takenOver = Promise.withResolvers<void>()
   const bindings = await bindingsOf(config, options, terminal)
   const onTakeover = takenOver.resolve
@@ -48,8 +53,7 @@ export const start = async (options: StartOptions, terminal: Terminal): Promise<
   await server.warm()
   // Else it is written only at a clean exit, which not every start comes to.
   flushCompileCache()
-  const watch = await watchFile(file, loaded, terminal, server, log)
-  reload = () => void watch.reload()
+  started.resolve(server)
 
   const code = await stopped
   watch.close()
@@ -145,31 +149,31 @@ const startDemo = async (config: Config, terminal: Terminal) => {
   return startDemoCompanion(config, terminal)
 }
 
-const watchFile = async (
+/** What changes while it starts is put in force, or told of, as soon as it has. */
+const watchFile = (
   file: string,
   { stamp, files }: LoadResult,
   terminal: Terminal,
-  server: RunningServer,
+  started: Promise<RunningServer>,
   log: OpenLog,
-) => {
-  const { watchConfiguration } = await import('../config/reload.ts')
-  return watchConfiguration({
+) =>
+  watchConfiguration({
     file,
     files,
     since: stamp,
     load: () => loadConfiguration(file, terminal.env),
     async apply(config) {
+      const server = await started
       const waiting = await server.apply(config)
       log.setLevel(config.log.level)
       log.info('configuration.applied', waiting.length > 0 ? { needs_restart: waiting } : {})
     },
     refuse(problems) {
       const lines = problems.map(formatProblem)
-      server.report(lines)
+      void started.then((server) => server.report(lines))
       log.error('configuration.refused', { problems: lines })
     },
   })
-}
 
 const address = ({ host, port }: Listen, isSecure = false): string =>
   `http${isSecure ? 's' : ''}://${host.includes(':') ? `[${host}]` : host}:${port}`

@@ -14,7 +14,7 @@ export type Engine = {
   readonly channel: Channel
   ping(): Promise<void>
   purge(limit: number): Promise<number>
-  rows(): Promise<number>
+  rows(goOn?: () => boolean): Promise<number>
   /** Milliseconds that the store's clock is ahead of this process's; left out where they are one. */
   ahead?(): number
   close(): Promise<void>

@@ -20,6 +20,7 @@ export const createChores = (store: Pick<Store, 'purge' | 'rows'>, log: Log): Ch
   const running = new Set<Promise<void>>()
   let unfinished: readonly Step[] = []
   let stopped = false
+  let counting = false
   let rows = 0
 
   const take = async (steps: readonly Step[]): Promise<void> => {
@@ -45,7 +46,15 @@ export const createChores = (store: Pick<Store, 'purge' | 'rows'>, log: Log): Ch
   }
 
   const count = async (): Promise<void> => {
-    rows = await store.rows()
+    // A large store may take longer to count than the next turn is away.
+    if (counting) return
+    counting = true
+    try {
+      const counted = await store.rows(() => !stopped)
+      if (!stopped) rows = counted
+    } finally {
+      counting = false
+    }
   }
 
   const doAll = (): Promise<void> => {

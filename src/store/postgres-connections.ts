@@ -79,9 +79,18 @@ export const openPool = (
 /** Connects once. `lost` hears when the connection ends, `heard` what is pushed. */
 export const openListener = async (
   location: PostgresLocation,
-  hooks: { patience: number; lost(cause: unknown): void; heard(message: string): void },
+  hooks: {
+    /** Milliseconds that it may take to connect, and each statement then. */
+    connecting: number
+    patience: number
+    lost(cause: unknown): void
+    heard(message: string): void
+  },
 ): Promise<PostgresListener> => {
-  const client = new pg.Client(optionsOf(location, hooks.patience))
+  const client = new pg.Client({
+    ...optionsOf(location, hooks.patience),
+    connectionTimeoutMillis: hooks.connecting,
+  })
   client.on('error', hooks.lost)
   client.on('end', () => hooks.lost(new Error('the connection was closed')))
   client.on('notification', ({ payload = '' }) => hooks.heard(payload))

@@ -59,7 +59,10 @@ export const postgresStore = async (
     }
     let listener: PostgresListener | undefined
     try {
-      listener = await openListener(location, { patience: START, lost, heard })
+      // The first time it may have a schema to make. Later whoever does not answer at once is asked again, not waited for.
+      const connecting = Math.max(deadline, CONNECTING)
+      const patience = admitted ? connecting : START
+      listener = await openListener(location, { connecting, patience, lost, heard })
       await admitPostgres(listener, location, log)
       for (const name of [names.channel, names.beat]) await listener.query(`LISTEN "${name}"`)
       // What is said on this connection need not outlive the server.
@@ -170,4 +173,5 @@ const BEAT_EVERY = 250
 const MARGIN = 50
 const HEARING = 2000
 const START = 10_000
+const CONNECTING = 1000
 const MOST_UNHEARD = 8

@@ -17,14 +17,17 @@ export type JobWork =
       readonly at: number
     }
   | { readonly kind: 'purge'; readonly limit: number; readonly now: number; readonly at: number }
-  | { readonly kind: 'count' }
+  | { readonly kind: 'count'; readonly after: string }
   | { readonly kind: 'beat'; readonly process: string; readonly sent: number; readonly at: number }
+
+/** `after`: there are more, behind this key. */
+export type CountedPart = { readonly counted: number; readonly after?: string }
 
 export type Outcome =
   /** `told`: with messages, which are in the table of events now. */
   | { readonly id: number; readonly committed: Committed; readonly told: boolean }
   | { readonly id: number; readonly purged: number }
-  | { readonly id: number; readonly counted: number }
+  | ({ readonly id: number } & CountedPart)
   | { readonly id: number; readonly failure: string }
 
 export type WriterSettings = {

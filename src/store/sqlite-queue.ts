@@ -2,15 +2,22 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Committed } from './adapter.ts'
-import { type Job, type JobWork, type Outcome, ticks, type WriterSettings } from './sqlite-jobs.ts'
+import {
+  type CountedPart,
+  type Job,
+  type JobWork,
+  type Outcome,
+  ticks,
+  type WriterSettings,
+} from './sqlite-jobs.ts'
 import { StoreUnavailable } from './store.ts'
 
 /** The event loop's side of the writing thread. */
 export type WriteQueue = {
   commit(work: Extract<JobWork, { kind: 'commit' }>): Promise<Committed>
   purge(work: Extract<JobWork, { kind: 'purge' }>): Promise<number>
-  /** Rows, in the thread: it looks at all of them. */
-  count(): Promise<number>
+  /** A part of the rows, in the thread. */
+  count(after: string): Promise<CountedPart>
   beat(work: Extract<JobWork, { kind: 'beat' }>): Promise<void>
   /** Lets what is queued finish, within the deadline. */
   close(): Promise<void>
@@ -126,9 +133,9 @@ export const createWriteQueue = (deps: QueueDeps): WriteQueue => {
       if ('purged' in outcome) return outcome.purged
       throw unavailable(outcome)
     },
-    async count() {
-      const outcome = await submit({ kind: 'count' })
-      if ('counted' in outcome) return outcome.counted
+    async count(after) {
+      const outcome = await submit({ kind: 'count', after })
+      if ('counted' in outcome) return outcome
       throw unavailable(outcome)
     },
     async beat(work) {

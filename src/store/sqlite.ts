@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { createStore } from './adapter.ts'
@@ -70,6 +71,20 @@ export const sqliteStore = (file: string, deps: SqliteDeps): Store => {
     return step()
   }
 
+  const countRows = async (goOn = () => true): Promise<number> => {
+    let rows = 0
+    let after: string | undefined = ''
+    while (after !== undefined && goOn()) {
+      const from: string = after
+      const part = await whileOpen(() => queue.count(from))
+      rows += part.counted
+      after = part.after
+      // Whoever writes waits for no more than a part.
+      if (after !== undefined) await pause(REST, undefined, { ref: false })
+    }
+    return rows
+  }
+
   const now = (): number => clock() * 1000
   const at = (): number => systemClock() * 1000
 
@@ -81,7 +96,7 @@ export const sqliteStore = (file: string, deps: SqliteDeps): Store => {
     commit: (writes, publish) =>
       whileOpen(() => queue.commit({ kind: 'commit', writes, publish, now: now(), at: at() })),
     purge: (limit) => whileOpen(() => queue.purge({ kind: 'purge', limit, now: now(), at: at() })),
-    rows: () => whileOpen(queue.count),
+    rows: countRows,
     subscribe: listeners.add,
     channel,
     async close() {
@@ -105,3 +120,4 @@ const sameFile = (file: string): (() => boolean) => {
 // Milliseconds.
 const POLL_EVERY = 20
 const BEAT_EVERY = 250
+const REST = 20

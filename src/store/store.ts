@@ -73,8 +73,11 @@ export interface Store extends KeyvStorageAdapter {
   ping(): Promise<void>
   /** Deletes at most `limit` expired rows; resolves to how many. */
   purge(limit: number): Promise<number>
-  /** About how many rows there are, those among them that expired and were not purged yet. */
-  rows(): Promise<number>
+  /**
+   * About how many rows there are, those among them that expired and were not purged yet. Where they have to be counted it is
+   * done a part at a time, with pauses in which others are served, until it is done or `goOn` says no.
+   */
+  rows(goOn?: () => boolean): Promise<number>
   /** Seconds that the store's clock is ahead of this process's, when it was last asked; 0 where they are one. */
   ahead(): number
   close(): Promise<void>

@@ -52,7 +52,10 @@ export const openAdminRoom = async (
   const server = createServer(
     createAdmin({
       ...{ api, exposition: async () => ({ contentType: 'text/plain', text: '' }) },
-      readiness: { draining: () => false, ping: () => stores.store.ping(), problems: () => [] },
+      readiness: {
+        ...{ starting: () => false, draining: () => false, problems: () => [] },
+        ping: () => stores.store.ping(),
+      },
       console: async () => {},
     }),
   )

@@ -36,9 +36,14 @@ export type TestClient = {
 export const createClient = (
   origin: string,
   client_id: string,
-  options: { secret?: string; redirect_uri?: string } = {},
+  options: {
+    secret?: string
+    redirect_uri?: string
+    /** Fields of every request. */
+    always?: Readonly<Record<string, string>>
+  } = {},
 ): TestClient => {
-  const { secret, redirect_uri = 'https://app.example/callback' } = options
+  const { secret, redirect_uri = 'https://app.example/callback', always = {} } = options
   const code_verifier = randomBytes(32).toString('base64url')
   const credentials: Fields = { client_id, ...(secret !== undefined && { client_secret: secret }) }
   const client: TestClient = {
@@ -74,7 +79,11 @@ export const createClient = (
       return url
     },
     post: (endpoint, fields, headers) =>
-      postForm(`${origin}/oauth/${endpoint}`, { ...credentials, ...fields }, headers),
+      postForm(
+        `${origin}/oauth/${endpoint}`,
+        { ...credentials, ...fields },
+        { ...always, ...headers },
+      ),
     redeem: (callback, fields = {}) =>
       client.post('token', {
         grant_type: 'authorization_code',

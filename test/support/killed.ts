@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { COLLECTING, filesOf, type Held, heldBy, metricOf } from './held.ts'
 import { respawnPortcullis, spawnPortcullis, until } from './portcullis.ts'
+import { RECOVERY, recovery } from './recovery.ts'
 import type { StoreServer } from './server-process.ts'
 import { createWitness, witnessed } from './witness.ts'
 
@@ -42,8 +43,9 @@ export const killUnderLoad = async (
     if (victim === 'store') {
       await server?.kill()
       await server?.start()
-      const ready = async () => (await fetch(`${gateway.admin}/readyz`)).status === 200
-      return until(ready, 20)
+      const recovered = await recovery(gateway)
+      if (recovered > RECOVERY * 1000) problems.push(`well again after ${Math.round(recovered)} ms`)
+      return
     }
     const gone = once(gateway.child, 'exit')
     gateway.child.kill('SIGKILL')
@@ -69,8 +71,7 @@ export const killUnderLoad = async (
       await stopped
       for (const problem of await witness.hold()) problems.push(`round ${round}: ${problem}`)
     }
-    // Those of whoever asked go when they have been idle.
-    await until(() => filesOf(gateway) <= before.files + SLACK, 100)
+    await until(() => filesOf(gateway) <= before.files + SLACK, 20)
     const rows = await metricOf(gateway, /^portcullis_store_rows (\S+)$/m)
     const after = await heldBy(gateway)
     await gateway.end()
@@ -84,8 +85,8 @@ export const killUnderLoad = async (
   }
 }
 
-/** Connections that are kept for the next request. */
-const SLACK = 24
+/** Connections of a pool, and what looks from outside. */
+const SLACK = 14
 
 const damageOfFile = (folder: string): string => {
   const database = new DatabaseSync(join(folder, 'data/portcullis.db'))

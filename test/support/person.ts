@@ -18,10 +18,11 @@ export type Browser = {
 
 export type Fields = Readonly<Record<string, string | readonly string[]>>
 
-export const openBrowser = (): Browser => {
+/** `always`: fields of every request. */
+export const openBrowser = (always: Readonly<Record<string, string>> = {}): Browser => {
   const cookies = new Map<string, string>()
   const open = async (url: string, init: RequestInit = {}): Promise<Answer> => {
-    const headers = new Headers(init.headers)
+    const headers = new Headers({ ...always, ...Object.fromEntries(new Headers(init.headers)) })
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     if (cookie !== '') headers.set('Cookie', cookie)
     const response = await fetch(url, { ...init, headers, redirect: 'manual' })

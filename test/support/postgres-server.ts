@@ -63,6 +63,7 @@ export const startPostgres = async (settings: readonly string[] = []): Promise<S
     port,
     url: (name) => `postgres://postgres@127.0.0.1:${port}/postgres?schema=${name}`,
     ask,
+    pids: processes.pids,
     pause: () => processes.signal('SIGSTOP'),
     resume: () => processes.signal('SIGCONT'),
     kill: processes.kill,

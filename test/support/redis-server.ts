@@ -30,6 +30,7 @@ export const startRedis = async (settings: readonly string[] = []): Promise<Stor
     port,
     url: (name) => `redis://127.0.0.1:${port}?prefix=${name}:`,
     ask,
+    pids: processes.pids,
     pause: () => processes.signal('SIGSTOP'),
     resume: () => processes.signal('SIGCONT'),
     kill: processes.kill,

@@ -9,6 +9,8 @@ export type StoreServer = {
   url(name: string): string
   /** A command (its words, where one has spaces in it) or a statement, as the server's administrator. */
   ask(text: string | readonly string[]): string
+  /** Its processes. */
+  pids(): readonly number[]
   /** SIGSTOP to all of it. */
   pause(): void
   resume(): void
@@ -22,6 +24,7 @@ export type StoreServer = {
 export type Processes = {
   start(command: string, parts: readonly string[], as?: number): ChildProcess
   signal(signal: NodeJS.Signals): void
+  pids(): readonly number[]
   kill(): Promise<void>
 }
 
@@ -42,6 +45,7 @@ export const createProcesses = (): Processes => {
 
   return {
     signal,
+    pids: family,
     start(command, parts, as) {
       said = ''
       child = spawn(command, parts, {
@@ -63,6 +67,8 @@ export const createProcesses = (): Processes => {
       return child
     },
     async kill() {
+      // It starts no other while we look: that would outlive it, and hold what its successor needs.
+      attempt(() => child?.kill('SIGSTOP'))
       const all = family()
       for (const pid of all) attempt(() => process.kill(pid, 'SIGKILL'))
       // Fetched by us: until then its number is taken, and its successor believes that it lives.

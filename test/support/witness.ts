@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createClient, type JsonAnswer, type TestClient } from './client.ts'
-import { createPerson, type Person } from './person.ts'
+import { createPerson, openBrowser, type Person } from './person.ts'
 
 /**
  * Somebody who notes every answer that the server gave, and holds it to them after a fault (R-29). What was asked and not
@@ -14,6 +14,9 @@ export type Witness = {
   /** What does not hold any more, in words; nothing when all does. Forgets what it has used up. */
   hold(): Promise<string[]>
 }
+
+/** Each request has a connection of its own: what is open on the other side afterwards is not ours. */
+const ALONE = { Connection: 'close' }
 
 /** Answers that were not understood to be what they must be, or did not come. */
 class Unanswered extends Error {}
@@ -52,7 +55,8 @@ export const createWitness = (origin: string): Witness => {
   const registered: Registered[] = []
   let acknowledged = 0
 
-  const newClient = () => createClient(origin, 'web', { secret: 'web-secret' })
+  const newClient = () => createClient(origin, 'web', { secret: 'web-secret', always: ALONE })
+  const newPerson = () => createPerson('ada', 'ada-password', openBrowser(ALONE))
 
   const answered = <Kept>(list: Kept[], what: Kept): void => {
     acknowledged += 1
@@ -106,7 +110,7 @@ export const createWitness = (origin: string): Witness => {
     async () => {
       const response = await fetch(`${origin}/oauth/register`, {
         method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
+        headers: { ...ALONE, 'Content-Type': 'application/json' },
         body: JSON.stringify({ redirect_uris: [`https://${randomUUID()}.example/callback`] }),
       })
       const body: Record<string, unknown> = JSON.parse(await response.text())
@@ -117,7 +121,7 @@ export const createWitness = (origin: string): Witness => {
   ]
 
   const bearer = async (url: string, token: string): Promise<number> => {
-    const response = await fetch(url, { headers: { Authorization: `Bearer ${token}` } })
+    const response = await fetch(url, { headers: { ...ALONE, Authorization: `Bearer ${token}` } })
     await response.arrayBuffer()
     return response.status
   }
@@ -154,11 +158,11 @@ export const createWitness = (origin: string): Witness => {
     begin(clients) {
       let stopped = false
       const run = async (): Promise<void> => {
-        let person = createPerson('ada', 'ada-password')
+        let person = newPerson()
         for (let turn = Math.floor(Math.random() * acts.length); !stopped; turn += 1) {
           await acts[turn % acts.length]?.(person).catch(async (error: unknown) => {
             if (error instanceof TypeError || error instanceof Unanswered) {
-              person = createPerson('ada', 'ada-password')
+              person = newPerson()
               await new Promise((resolve) => setTimeout(resolve, 20))
             } else throw error
           })

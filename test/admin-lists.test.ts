@@ -102,6 +102,26 @@ describe('paging', () => {
   })
 })
 
+describe('what is wrong with a question', () => {
+  it.each([
+    ['GET', 'sessions', '/sub is required: say whose'],
+    ['DELETE', 'sessions', '/sub is required: say whose'],
+    ['GET', 'sessions?sub=', '/sub must not be empty'],
+    ['GET', 'sessions?sub=%00', '/sub is no name'],
+    ['GET', 'clients?limit=x', '/limit must be a number'],
+    ['GET', 'grants?unused=none', '/unused must be a number'],
+    ['POST', 'clients/web/disable', '/reason is required', {}],
+    ['POST', 'clients/web/disable', '/reason must be text', { reason: 3 }],
+    ['POST', 'clients/web/secret', '/overlap must be a number', { overlap: 'x' }],
+  ])('%s %s: %s', async (method, path, words, body?: object) => {
+    const { admin } = await open()
+    const answer = await admin.token(method, `/api/v1/${path}`, body && { body })
+    expect(answer.status).toBe(400)
+    expect(answer.body.detail).toMatch(/^The (query|body): /)
+    expect(answer.body.detail.replace(/^The (query|body): /, '')).toBe(words)
+  })
+})
+
 describe('at 100 000', () => {
   let room: AdminRoom
   beforeAll(async () => {

@@ -23,9 +23,12 @@ export const requestId = z
 export const grantPaging = pagingBy(/^[\w-]{1,1501}(?:\.\d{1,15})?$/)
 
 /** What something may be called: no name that a store could not take, or none ever has. */
-export const name = z
-  .string()
-  .check(z.minLength(1), z.maxLength(255), z.regex(/^[^\p{Cc}\p{Cs}]*$/u, 'is no name'))
+export const nameChecks = [
+  z.minLength(1),
+  z.maxLength(255),
+  z.regex(/^[^\p{Cc}\p{Cs}]*$/u, 'is no name'),
+] as const
+export const name = z.string().check(...nameChecks)
 
 /** One scope (RFC 6749 §3.3: scope-token). */
 export const scopeName = z

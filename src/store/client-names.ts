@@ -3,7 +3,7 @@ import { clientKey, type FileClients } from './clients.ts'
 import type { Store } from './store.ts'
 
 /** A client by name, and its place among all of them. */
-export type NamedClient = { readonly client_id: string; readonly place: string }
+type NamedClient = { readonly client_id: string; readonly place: string }
 
 /** All clients, of the file by name, then the others, oldest first; and nothing of them but that. */
 export type ClientNames = {

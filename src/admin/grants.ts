@@ -151,11 +151,8 @@ const shortestList = ({ client_id, sub, scope }: GrantQuery, stores: GrantRoom['
  * Whether none of its tokens was used since `before`, seconds since the epoch; until the first use its beginning counts.
  * What a client holds for itself is in use for as long as the client uses any of its own.
  */
-const isIdle = (
-  grant: Pick<Grant, 'created'>,
-  use: LastUse | undefined,
-  before: number,
-): boolean => Math.max(use?.at ?? 0, grant.created) < before
+const isIdle = (grant: Pick<Grant, 'created'>, use: LastUse | undefined, before: number): boolean =>
+  Math.max(use?.at ?? 0, grant.created) < before
 
 const shownGrant = (grant: Grant, use: LastUse | undefined): z.output<typeof grantShape> => ({
   id: grant.id,

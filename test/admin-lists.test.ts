@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { AdminAnswer } from './support/admin.ts'
 import { type AdminRoom, openAdminRoom } from './support/admin-room.ts'
 import { newGrant } from './support/rooms.ts'
 import { account, client } from './support/stores.ts'
+import { walk } from './support/walk.ts'
 
 const rooms: AdminRoom[] = []
 const open = async (...given: Parameters<typeof openAdminRoom>): Promise<AdminRoom> => {
@@ -40,26 +40,6 @@ const fillGrants = async ({ stores, clock }: AdminRoom, count: number): Promise<
         stores.grants.write(newGrant(stores, clock(), { sub: `person-${(from + at) % 10_000}` })),
       ),
     )
-}
-
-/** Pages to the end; `between` is done after each page. */
-const walk = async (
-  { admin }: AdminRoom,
-  path: string,
-  between: (page: AdminAnswer, at: number) => unknown = () => undefined,
-) => {
-  const items: Record<string, unknown>[] = []
-  let next: string | undefined
-  for (let at = 0; at < 1000; at += 1) {
-    const joined = `${path}${path.includes('?') ? '&' : '?'}${next ? `cursor=${next}` : ''}`
-    const page = await admin.token('GET', joined)
-    if (page.status !== 200) throw new Error(`${joined}: ${page.text}`)
-    items.push(...page.body.items)
-    await between(page, at)
-    next = page.body.next
-    if (next === undefined) return items
-  }
-  throw new Error(`${path} has no end`)
 }
 
 describe('paging', () => {
@@ -114,10 +94,31 @@ describe('paging', () => {
         const answer = await admin.token('GET', `/api/v1/${path}?${query}`)
         expect([path, query, answer.status]).toEqual([path, query, 400])
       }
-    for (const query of wrong) {
-      const answer = await admin.token('GET', `/api/v1/grants?sub=ada&${query}`)
-      expect([query, answer.status]).toEqual([query, 400])
-    }
+    for (const whose of ['', 'sub=ada&', 'client_id=web&'])
+      for (const query of wrong) {
+        const answer = await admin.token('GET', `/api/v1/grants?${whose}${query}`)
+        expect([whose, query, answer.status]).toEqual([whose, query, 400])
+      }
+  })
+})
+
+describe('what is wrong with a question', () => {
+  it.each([
+    ['GET', 'sessions', '/sub is required: say whose'],
+    ['DELETE', 'sessions', '/sub is required: say whose'],
+    ['GET', 'sessions?sub=', '/sub must not be empty'],
+    ['GET', 'sessions?sub=%00', '/sub is no name'],
+    ['GET', 'clients?limit=x', '/limit must be a number'],
+    ['GET', 'grants?unused=none', '/unused must be a number'],
+    ['POST', 'clients/web/disable', '/reason is required', {}],
+    ['POST', 'clients/web/disable', '/reason must be text', { reason: 3 }],
+    ['POST', 'clients/web/secret', '/overlap must be a number', { overlap: 'x' }],
+  ])('%s %s: %s', async (method, path, words, body?: object) => {
+    const { admin } = await open()
+    const answer = await admin.token(method, `/api/v1/${path}`, body && { body })
+    expect(answer.status).toBe(400)
+    expect(answer.body.detail).toMatch(/^The (query|body): /)
+    expect(answer.body.detail.replace(/^The (query|body): /, '')).toBe(words)
   })
 })
 
@@ -213,6 +214,7 @@ describe('the store is down', () => {
       ['PATCH', 'accounts/x', {}],
       ['POST', 'accounts/x/password', { password: 'long enough' }],
       ['GET', 'grants?sub=ada'],
+      ['GET', 'grants'],
       ['DELETE', 'grants/x'],
       ['GET', 'sessions?sub=ada'],
       ['DELETE', 'sessions?sub=ada'],

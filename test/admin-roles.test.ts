@@ -113,7 +113,6 @@ const SAMPLES: Readonly<Record<string, () => Sample | Promise<Sample>>> = {
   }),
   disableAccount: async () => ({ params: { sub: await newAccount() }, body: { reason: 'test' } }),
   enableAccount: async () => ({ params: { sub: await newAccount() } }),
-  listGrants: () => ({ query: '?client_id=filed' }),
   getGrant: async () => ({ params: { id: await newGrant() } }),
   endGrant: async () => ({ params: { id: await newGrant() }, status: 204 }),
   listSessions: () => ({ query: '?sub=ada' }),

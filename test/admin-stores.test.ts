@@ -4,6 +4,7 @@ import { createClient } from './support/client.ts'
 import { type Portcullis, spawnPortcullis, startPortcullis, until } from './support/portcullis.ts'
 import type { StoreServer } from './support/server-process.ts'
 import { serverKinds } from './support/store-servers.ts'
+import { walk } from './support/walk.ts'
 
 const yaml = (store: string) => `
 store: '${store}'
@@ -63,6 +64,29 @@ for (const { kind, absent, start } of serverKinds)
         const names = found.map(({ event }: { event: string }) => event)
         return names.includes('client.removed') && names.at(-1) === 'client.created'
       })
+    })
+
+    it('grants of everybody, page by page, each once', async () => {
+      const ids = new Set<string>()
+      for (const [client_id, count] of [
+        ['few', 2],
+        ['many', 25],
+        ['none', 0],
+        ['more', 3],
+      ] as const) {
+        const body = { client_id, grant_types: ['client_credentials'], scope: 'a' }
+        const { client_secret } = (await admin.token('POST', '/api/v1/clients', { body })).body
+        const client = createClient(running.origin, client_id, { secret: client_secret })
+        for (let at = 0; at < count; at += 1)
+          await client.post('token', { grant_type: 'client_credentials' })
+        const own = `/api/v1/grants?client_id=${client_id}`
+        for (const { id } of (await admin.token('GET', own)).body.items) ids.add(id)
+      }
+      expect(ids.size).toBe(30)
+      for (const limit of [1, 7, 500]) {
+        const found = await walk({ admin }, `/api/v1/grants?scope=a&limit=${limit}`)
+        expect(found.map(({ id }) => id)).toEqual([...ids])
+      }
     })
 
     it('accounts, sessions, tokens for registration', async () => {

@@ -287,6 +287,36 @@ describe.skipIf(absent)('the console in a real browser', () => {
     complaints.splice(0)
   })
 
+  it('grants of everybody are paged, and each page is clean for axe-core', async () => {
+    const robot = createClient(portcullis.origin, 'robot', { secret: SECRET })
+    for (let count = 0; count < 110; count += 1)
+      await robot.post('token', { grant_type: 'client_credentials' })
+    const page = await freshPage({ viewport: { width: 360, height: 740 } })
+    await signIn(page)
+    await page.goto(`${portcullis.admin}/grants`)
+    await page.fill('#scope', 'orders.read')
+    await page.click('main button:has-text("Search")')
+    const rows: number[] = []
+    for (let pages = 0; pages < 5; pages += 1) {
+      rows.push((await page.$$('tbody tr')).length)
+      await seen(page, `grants, page ${pages}`, '4k', 360)
+      if ((await page.$$('.pages >> text=Further')).length === 0) break
+      const here = page.url()
+      await Promise.all([
+        page.waitForURL((url) => url.href !== here),
+        page.press('.pages >> text=Further', 'Enter'),
+      ])
+    }
+    expect(rows.length).toBeGreaterThan(2)
+    expect(rows.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(110)
+    expect(await page.inputValue('#scope')).toBe('orders.read')
+    await page.click('.pages >> text=First')
+    await page.waitForURL((url) => !url.searchParams.has('cursor'))
+    expect(await page.inputValue('#scope')).toBe('orders.read')
+    await page.goto(`${portcullis.admin}/grants?cursor=x`)
+    await seen(page, 'grants, no such page', '4k', 360)
+  }, 60_000)
+
   it('the pictures of the overview are renewed by themselves', async () => {
     const page = await freshPage()
     await signIn(page)

@@ -150,11 +150,27 @@ describe('portcullis grant', () => {
     expect((await command(['grant', 'end', id])).code).toBe(1)
   })
 
-  it('a list of nobody’s is a mistake', async () => {
-    expect(await command(['grant', 'list'])).toMatchObject({
-      code: 2,
-      errors: 'portcullis grant list: say of whom: --client, --account, or both\n',
-    })
+  it('list without a client or a person: of everybody, page by page, by scope, and unused', async () => {
+    for (const username of ['first', 'second', 'third']) {
+      await made(username)
+      await authorized(username)
+    }
+    const all = await documentOf(['grant', 'list', '--all'])
+    const ids = (listed: { items: { id: string }[] }) => listed.items.map(({ id }) => id)
+    expect(ids(all).length).toBeGreaterThanOrEqual(3)
+    expect(all).not.toHaveProperty('next')
+    const [one, other] = [
+      await command(['grant', 'list', '--limit', '1']),
+      await documentOf(['grant', 'list', '--limit', '2']),
+    ]
+    expect(one.output).toMatch(/^ID .*\n.*\n\(more: --all, or --cursor \S+\)\n$/)
+    const rest = await documentOf(['grant', 'list', '--all', '--cursor', other.next])
+    expect([...ids(other), ...ids(rest)]).toEqual(ids(all))
+    expect(ids(await documentOf(['grant', 'list', '--scope', 'orders.read']))).toEqual(ids(all))
+    const none = ['--scope', 'orders.write'] as const
+    expect((await command(['grant', 'list', ...none])).output).toBe('no grants\n')
+    expect((await command(['grant', 'list', '--unused', '1'])).output).toBe('no grants\n')
+    expect((await command(['grant', 'list', '--cursor', 'x'])).code).toBe(1)
   })
 })
 

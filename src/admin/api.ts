@@ -57,7 +57,7 @@ const serve = async (
   { operation, params }: Found,
   principal: Principal,
 ): Promise<Answer> => {
-  const query = z.safeParse(z.strictObject(operation.query ?? {}), queryOf(req.url ?? ''))
+  const query = z.safeParse(z.strictObject(operation.query ?? {}), queryOf(req.url ?? ''), TELLING)
   if (!query.success) return invalid('The query', query.error)
   const ifMatch = req.headers['if-match']
   if (operation.conditional && ifMatch === undefined) return CONDITION_MISSING
@@ -80,7 +80,7 @@ const bodyOf = async (
   if (schema === undefined) return { data: undefined }
   const read = await readJson(req, maxBody)
   if ('refused' in read) return read
-  const judged = z.safeParse(schema, read.body)
+  const judged = z.safeParse(schema, read.body, TELLING)
   return judged.success ? { data: judged.data } : { refused: invalid('The body', judged.error) }
 }
 
@@ -95,6 +95,8 @@ const roleMissing = ({ role }: Principal, needed: Role): Answer =>
   problem(403, 'forbidden', `This takes the role ${needed}, and yours is ${role}`)
 
 const MOST = 65_536
+/** So that what is missing is told from what is wrong (flaws.ts). */
+const TELLING = { reportInput: true }
 
 const NO_PATH = problem(404, 'not_found', 'The API has no such path; see /api/v1/openapi.json')
 const FAILED = problem(500, 'server_error', 'Something failed on our side. It has been logged')

@@ -4,7 +4,8 @@ import type { Grant } from '../store/grants.ts'
 import type { LastUse } from '../store/last-use.ts'
 import { type Answer, json, NOTHING, problem } from './answer.ts'
 import { removed } from './changes.ts'
-import { asPage, name, pageOf, paging } from './list-query.ts'
+import { CURSOR_OF_ALL, grantsOfAll } from './grants-of-all.ts'
+import { asPage, grantPaging, name, pageOf, scopeName } from './list-query.ts'
 import { type Operation, operation } from './operation.ts'
 import { by, type Principal } from './principal.ts'
 import type { Room } from './room.ts'
@@ -35,17 +36,20 @@ export const grantOperations = (room: GrantRoom): readonly Operation[] => [
     method: 'GET',
     path: '/api/v1/grants',
     role: 'viewer',
-    summary: 'Live grants of one client (client_id) or one person (sub), oldest first',
+    summary:
+      'Live grants, of one client (client_id) or one person (sub) oldest first, of everybody client by client',
     query: {
-      ...paging,
+      ...grantPaging,
       client_id: z.exactOptional(name),
       sub: z.exactOptional(name),
+      /** Those that have it. */
+      scope: z.exactOptional(scopeName),
       /** Days for which no token of it was used. */
       unused: z.exactOptional(z.coerce.number().check(z.minimum(1), z.maximum(3650))),
     },
     answers: { 200: { description: 'A page of grants', schema: pageOf(grantShape) } },
     async run({ query }) {
-      if (query.client_id === undefined && query.sub === undefined) return OF_WHOM
+      if (!hasOwnCursor(query)) return NO_CURSOR
       return json(200, await listGrants(query, room))
     },
   }),
@@ -91,16 +95,22 @@ export const endGrant = async (
   return NOTHING
 }
 
-export const listGrants = async (
-  query: {
-    readonly limit: number
-    readonly cursor?: string
-    readonly client_id?: string
-    readonly sub?: string
-    readonly unused?: number
-  },
-  { stores, clock }: GrantRoom,
-) => {
+export type GrantQuery = {
+  readonly limit: number
+  readonly cursor?: string
+  readonly client_id?: string
+  readonly sub?: string
+  readonly scope?: string
+  readonly unused?: number
+}
+
+/** Whether the cursor is one that a list of whose grants these are has given, or there is none. */
+export const hasOwnCursor = ({ cursor, client_id, sub }: GrantQuery): boolean => {
+  if (cursor === undefined) return true
+  return (client_id ?? sub) === undefined ? CURSOR_OF_ALL.test(cursor) : /^\d{1,15}$/.test(cursor)
+}
+
+export const listGrants = async (query: GrantQuery, { stores, clock }: GrantRoom) => {
   const { limit, cursor, unused } = query
   const before = unused === undefined ? undefined : clock() - unused * 86_400
   const { read, fits } = shortestList(query, stores)
@@ -118,22 +128,22 @@ export const listGrants = async (
 }
 
 /** People have few grants; a client may have a million. What clients hold for themselves is in no list of a person. */
-const shortestList = (
-  { client_id, sub }: { readonly client_id?: string; readonly sub?: string },
-  { grants }: GrantRoom['stores'],
-) => {
+const shortestList = ({ client_id, sub, scope }: GrantQuery, stores: GrantRoom['stores']) => {
+  const { grants } = stores
   const itself = sub?.startsWith('client:') ? sub.slice('client:'.length) : undefined
   const client = client_id ?? itself
-  const isOfPerson = sub !== undefined && itself === undefined
+  const isOfBoth = sub !== undefined && client !== undefined
   return {
-    read: (cursor: string | undefined, most: number) =>
-      isOfPerson
-        ? grants.ofAccount(sub, cursor, most)
-        : grants.ofClient(client ?? '', cursor, most),
-    ...(sub !== undefined &&
-      client !== undefined && {
-        fits: (grant: Grant) => grant.sub === sub && grant.client_id === client,
-      }),
+    read: (cursor: string | undefined, most: number) => {
+      if (sub !== undefined && itself === undefined) return grants.ofAccount(sub, cursor, most)
+      if (client !== undefined) return grants.ofClient(client, cursor, most)
+      return grantsOfAll(cursor, most, stores)
+    },
+    ...((isOfBoth || scope !== undefined) && {
+      fits: (grant: Grant) =>
+        (!isOfBoth || (grant.sub === sub && grant.client_id === client)) &&
+        (scope === undefined || grant.scope.includes(scope)),
+    }),
   }
 }
 
@@ -141,16 +151,10 @@ const shortestList = (
  * Whether none of its tokens was used since `before`, seconds since the epoch; until the first use its beginning counts.
  * What a client holds for itself is in use for as long as the client uses any of its own.
  */
-export const isIdle = (
-  grant: Pick<Grant, 'created'>,
-  use: LastUse | undefined,
-  before: number,
-): boolean => Math.max(use?.at ?? 0, grant.created) < before
+const isIdle = (grant: Pick<Grant, 'created'>, use: LastUse | undefined, before: number): boolean =>
+  Math.max(use?.at ?? 0, grant.created) < before
 
-export const shownGrant = (
-  grant: Grant,
-  use: LastUse | undefined,
-): z.output<typeof grantShape> => ({
+const shownGrant = (grant: Grant, use: LastUse | undefined): z.output<typeof grantShape> => ({
   id: grant.id,
   client_id: grant.client_id,
   sub: grant.sub,
@@ -162,4 +166,9 @@ export const shownGrant = (
 })
 
 const UNKNOWN = problem(404, 'not_found', 'There is no such grant, or it has ended')
-const OF_WHOM = problem(400, 'invalid_request', 'Say of whom: client_id, sub, or both')
+const NO_CURSOR = problem(
+  400,
+  'invalid_request',
+  'The query: /cursor is no cursor of this list; it goes with the client_id and sub that it came with',
+  { errors: [{ pointer: '/cursor', detail: 'is no cursor of this list' }] },
+)

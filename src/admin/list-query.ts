@@ -19,10 +19,21 @@ export const requestId = z
   .string()
   .check(z.regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'is no id of a request'))
 
+/** What the list of grants takes: which cursors are its own depends on whose they are (grants-of-all.ts). */
+export const grantPaging = pagingBy(/^[\w-]{1,1501}(?:\.\d{1,15})?$/)
+
 /** What something may be called: no name that a store could not take, or none ever has. */
-export const name = z
+export const nameChecks = [
+  z.minLength(1),
+  z.maxLength(255),
+  z.regex(/^[^\p{Cc}\p{Cs}]*$/u, 'is no name'),
+] as const
+export const name = z.string().check(...nameChecks)
+
+/** One scope (RFC 6749 §3.3: scope-token). */
+export const scopeName = z
   .string()
-  .check(z.minLength(1), z.maxLength(255), z.regex(/^[^\p{Cc}\p{Cs}]*$/u, 'is no name'))
+  .check(z.maxLength(255), z.regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is no scope'))
 
 /** A page of a list: hand `next` back as `cursor`; without it there is no more. */
 export const pageOf = <T extends z.ZodMiniType>(item: T) =>

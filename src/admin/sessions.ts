@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { json, NOTHING } from './answer.ts'
-import { name } from './list-query.ts'
+import { nameChecks } from './list-query.ts'
 import { type Operation, operation } from './operation.ts'
 import { by, type Principal } from './principal.ts'
 import type { Room } from './room.ts'
@@ -15,7 +15,12 @@ const session = z.strictObject({
   agent: z.exactOptional(z.string()),
 })
 
-const ofSub = { sub: name }
+/** Sessions are listed by person, and by nothing else. */
+const ofSub = {
+  sub: z
+    .string({ error: ({ input }) => (input === undefined ? 'is required: say whose' : undefined) })
+    .check(...nameChecks),
+}
 
 /** Where people are signed in. */
 export const sessionOperations = (room: Pick<Room, 'stores' | 'log'>): readonly Operation[] => [
@@ -25,7 +30,7 @@ export const sessionOperations = (room: Pick<Room, 'stores' | 'log'>): readonly 
     method: 'GET',
     path: '/api/v1/sessions',
     role: 'viewer',
-    summary: 'Live sessions of one person, oldest first, a hundred at most',
+    summary: 'Live sessions of one person (sub), oldest first, a hundred at most',
     query: ofSub,
     answers: {
       200: { description: 'All of them', schema: z.strictObject({ items: z.array(session) }) },

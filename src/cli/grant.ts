@@ -2,13 +2,17 @@ import { subOf } from './account-name.ts'
 import { atGateway, type DataOptions } from './admin-command.ts'
 import { apiPath } from './admin-connection.ts'
 import { instantText } from './instant-text.ts'
-import { Misuse } from './misuse.ts'
 import { listItems, moreText, type PageOptions } from './pages.ts'
 import { type Column, recordText, tableText } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
 export type GrantListOptions = DataOptions &
-  PageOptions & { readonly client?: string; readonly account?: string; readonly unused?: number }
+  PageOptions & {
+    readonly client?: string
+    readonly account?: string
+    readonly scope?: string
+    readonly unused?: number
+  }
 
 /** As the API shows it. Times in seconds. */
 type ShownGrant = {
@@ -25,11 +29,9 @@ type ShownGrant = {
 
 export const listGrants = (options: GrantListOptions, terminal: Terminal): Promise<number> =>
   atGateway('grant list', options, terminal, async (gateway, show) => {
-    const { client: client_id, account, unused } = options
-    if (client_id === undefined && account === undefined)
-      throw new Misuse('say of whom: --client, --account, or both')
+    const { client: client_id, account, scope, unused } = options
     const sub = account === undefined ? undefined : await subOf(gateway, account)
-    const query = { client_id, sub, unused }
+    const query = { client_id, sub, scope, unused }
     const listed = await listItems<ShownGrant>(gateway, ['grants'], query, options)
     show(
       listed,

@@ -87,6 +87,6 @@ const asWrite = (entry: { key: string; value?: unknown; expires?: number | undef
 }
 
 const asPage = (rows: readonly ListedRow[], limit: number): Page => ({
-  rows: rows.map(({ key, value }) => ({ key, value })),
+  rows: rows.map(({ id, key, value }) => ({ key, value, cursor: String(id) })),
   cursor: rows.length < limit ? undefined : String(rows.at(-1)?.id),
 })

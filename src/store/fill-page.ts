@@ -1,3 +1,5 @@
+import { setImmediate as turn } from 'node:timers/promises'
+
 /** A part of a list: what of it is wanted, and where it goes on. */
 type Part<Item> = { readonly items: readonly Item[]; readonly cursor: string | undefined }
 
@@ -14,6 +16,8 @@ export const fillPage = async <Item>(
   let at = cursor
   let most = picky ? CHUNK : limit
   for (let left = READS; left > 0; left -= 1) {
+    // A store that is read on the event loop gives no turn away by itself: what is forwarded meanwhile would wait for all of it.
+    if (left < READS) await turn()
     const room = limit - found.length
     // The last read takes what it finds: a page that got nowhere would be asked for again and again.
     const rows = left === 1 || !picky ? Math.min(most, room) : most

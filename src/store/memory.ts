@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Committed, createStore, type ListedRow } from './adapter.ts'
 import { createListeners } from './listeners.ts'
+import { createOrderedPlaces, type OrderedPlaces, type Place } from './ordered-places.ts'
 import { type Store, StoreUnavailable, type Write } from './store.ts'
 
 /** A store for one process, gone with it. Each step is synchronous inside, and so atomic. */
@@ -36,8 +37,7 @@ export const memoryStore = (deps: { readonly clock: Clock; readonly log: Log }):
 }
 
 type Row = {
-  readonly id: number
-  readonly key: string
+  readonly place: Place
   readonly value: string
   readonly expires: number
   readonly indexes: readonly string[]
@@ -53,7 +53,7 @@ type Table = {
 
 const createTable = (now: () => number): Table => {
   const rows = new Map<string, Row>()
-  const indexes = new Map<string, Map<number, string>>()
+  const indexes = new Map<string, OrderedPlaces>()
   let lastId = 0
 
   const live = (key: string): Row | undefined => {
@@ -65,17 +65,20 @@ const createTable = (now: () => number): Table => {
     const row = rows.get(key)
     if (row === undefined) return
     rows.delete(key)
-    for (const name of row.indexes) unlist(indexes, name, row.id)
+    for (const name of row.indexes) unlist(indexes, name, row.place.id)
   }
 
   const put = (key: string, value: string, expires: number, names: readonly string[]): void => {
     const old = rows.get(key)
-    const id = old?.id ?? ++lastId
-    rows.set(key, { id, key, value, expires, indexes: names })
-    for (const name of old?.indexes ?? []) if (!names.includes(name)) unlist(indexes, name, id)
+    const place = old?.place ?? { id: ++lastId, key }
+    rows.set(key, { place, value, expires, indexes: names })
+    for (const name of old?.indexes ?? [])
+      if (!names.includes(name)) unlist(indexes, name, place.id)
     for (const name of names) {
-      const listed = indexes.get(name) ?? new Map<number, string>()
-      indexes.set(name, listed.set(id, key))
+      if (old?.indexes.includes(name)) continue
+      const listed = indexes.get(name) ?? createOrderedPlaces()
+      listed.add(place)
+      indexes.set(name, listed)
     }
   }
 
@@ -97,20 +100,20 @@ const createTable = (now: () => number): Table => {
     },
     list(index, after, limit, newest) {
       const found: ListedRow[] = []
-      const listed = [...(indexes.get(index) ?? [])].sort(([a], [b]) => (newest ? b - a : a - b))
-      for (const [id, key] of listed) {
-        const row = (newest ? id < after : id > after) ? live(key) : undefined
-        if (row !== undefined && found.push(row) === limit) break
+      const listed = indexes.get(index)
+      for (const place of (newest ? listed?.below(after) : listed?.above(after)) ?? []) {
+        const row = live(place.key)
+        if (row !== undefined && found.push({ ...place, value: row.value }) === limit) break
       }
       return found
     },
     size: () => rows.size,
     purge(limit) {
       let purged = 0
-      for (const row of rows.values()) {
+      for (const [key, row] of rows) {
         if (purged === limit) break
         if (row.expires > now()) continue
-        remove(row.key)
+        remove(key)
         purged += 1
       }
       return purged
@@ -118,8 +121,8 @@ const createTable = (now: () => number): Table => {
   }
 }
 
-const unlist = (indexes: Map<string, Map<number, string>>, name: string, id: number): void => {
+const unlist = (indexes: Map<string, OrderedPlaces>, name: string, id: number): void => {
   const listed = indexes.get(name)
-  listed?.delete(id)
-  if (listed?.size === 0) indexes.delete(name)
+  listed?.remove(id)
+  if (listed?.isEmpty()) indexes.delete(name)
 }

@@ -7,6 +7,7 @@ import { type Accounts, createAccounts } from './accounts.ts'
 import { type Assertions, createAssertions } from './assertions.ts'
 import { type AuditTrail, createAuditTrail } from './audit-trail.ts'
 import { createChores } from './chores.ts'
+import { type ClientNames, createClientNames } from './client-names.ts'
 import { type ClientRegistry, createClientRegistry, NARROWED } from './client-registry.ts'
 import { type Clients, createClients } from './clients.ts'
 import { type Codes, createCodes } from './codes.ts'
@@ -44,6 +45,7 @@ export type Stores = {
   readonly grants: Grants
   readonly assertions: Assertions
   readonly clients: Clients & ClientRegistry
+  readonly clientNames: ClientNames
   readonly registrationTokens: RegistrationTokens
   readonly accounts: Accounts & AccountRegistry
   readonly sessions: Sessions
@@ -160,6 +162,7 @@ export const openStores = async (
     rows: chores.rows,
     ...{ store, secrets, tokens, grants, sessions, consents, audit, lastUsed },
     clients: { ...clients, ...clientRegistry },
+    clientNames: createClientNames({ store, clients }),
     accounts: { ...accounts, ...accountRegistry },
     assertions: createAssertions({ store }),
     consoleSessions,

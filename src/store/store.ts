@@ -23,7 +23,12 @@ export type Swap = {
 }
 
 export type Page = {
-  readonly rows: readonly { readonly key: string; readonly value: string }[]
+  readonly rows: readonly {
+    readonly key: string
+    readonly value: string
+    /** To read on behind this row, whatever becomes of it: what `Page.cursor` is of the last one. */
+    readonly cursor: string
+  }[]
   /** Give it back to read on; undefined at the end. */
   readonly cursor: string | undefined
 }

@@ -1,8 +1,9 @@
 import type Router from '@koa/router'
+import * as z from 'zod/mini'
 import { type GrantFilters, grantsPage, placeOfGrants } from '../../pages/console/grants.ts'
 import { placeOfPerson } from '../../pages/console/people.ts'
-import { surveyGrants } from '../grant-survey.ts'
-import { endGrant, isIdle, listGrants, shownGrant } from '../grants.ts'
+import { endGrant, type GrantQuery, hasOwnCursor, listGrants } from '../grants.ts'
+import { scopeName } from '../list-query.ts'
 import { mayDo } from '../principal.ts'
 import type { ConsoleRoom, PageContext } from './console.ts'
 import { action, page, seeOther } from './forms.ts'
@@ -41,7 +42,9 @@ export const grantPages = (router: Router, room: ConsoleRoom): void => {
 const filtersBy = (text: (name: string) => string): GrantFilters => ({
   client_id: text('client_id'),
   sub: text('sub'),
+  scope: text('scope'),
   unused: text('unused'),
+  cursor: text('cursor'),
 })
 
 type Said = { readonly done?: string; readonly problem?: string }
@@ -52,65 +55,41 @@ const show = async (
   filters: GrantFilters,
   said: Said,
 ): Promise<void> => {
-  const days = daysIn(filters)
-  const wrong = Number.isNaN(days) ? { problem: NO_DAYS } : {}
-  if (Number.isNaN(days)) ctx.status = 400
-  const found = Number.isNaN(days) ? NONE : await find(ctx, room, filters, days)
+  const query = queryBy(filters)
+  if ('problem' in query) ctx.status = 400
+  const { items, next } = 'problem' in query ? NONE : await listGrants(query, room)
   ctx.body = grantsPage(frameOf(ctx, room), {
-    ...found,
+    grants: items,
+    ...(next !== undefined && { next }),
     filters,
     mayEnd: mayDo(ctx.state.visitor, 'operator'),
     ...said,
-    ...wrong,
+    ...('problem' in query && { problem: query.problem }),
   })
 }
 
-const find = async (
-  ctx: PageContext,
-  room: ConsoleRoom,
-  { client_id, sub }: GrantFilters,
-  unused: number | undefined,
-) => {
-  const cursor = queryOf(ctx)('cursor')
-  if (client_id === '' && sub === '') return survey(room, unused)
-  const { items, next } = await listGrants(
-    {
-      limit: 50,
-      ...(client_id !== '' && { client_id }),
-      ...(sub !== '' && { sub }),
-      ...(unused !== undefined && { unused }),
-      ...(cursor !== '' && { cursor }),
-    },
-    room,
-  )
-  return { grants: items, ...(next !== undefined && { next }) }
-}
-
-/** Of everybody: those that have lain idle for longest first. */
-const survey = async (room: ConsoleRoom, unused: number | undefined) => {
-  const { grants, clients, more } = await surveyGrants(room)
-  const before = unused === undefined ? undefined : room.clock() - unused * 86_400
-  const shown = grants
-    .filter(({ grant, use }) => before === undefined || isIdle(grant, use, before))
-    .map(({ grant, use }) => shownGrant(grant, use))
-    .sort((a, b) => idleSince(a) - idleSince(b))
-  return {
-    grants: shown.slice(0, MOST_SHOWN),
-    looked: { grants: grants.length, clients, more: more || shown.length > MOST_SHOWN },
+const queryBy = ({
+  client_id,
+  sub,
+  scope,
+  unused,
+  cursor,
+}: GrantFilters): GrantQuery | { readonly problem: string } => {
+  const days = /^\d{1,4}$/.test(unused) ? Number(unused) : 0
+  if (unused !== '' && (days < 1 || days > 3650)) return { problem: NO_DAYS }
+  if (scope !== '' && !z.safeParse(scopeName, scope).success) return { problem: NO_SCOPE }
+  const query = {
+    limit: 50,
+    ...(client_id !== '' && { client_id }),
+    ...(sub !== '' && { sub }),
+    ...(scope !== '' && { scope }),
+    ...(unused !== '' && { unused: days }),
+    ...(cursor !== '' && { cursor }),
   }
+  return hasOwnCursor(query) ? query : { problem: NO_PAGE }
 }
 
-/** A client may have used others of its own before it got this one. */
-const idleSince = ({ last_used = 0, created }: ReturnType<typeof shownGrant>): number =>
-  Math.max(last_used, created)
-
-/** Undefined: not asked for. NaN: no number of days. */
-const daysIn = ({ unused }: GrantFilters): number | undefined => {
-  if (unused === '') return undefined
-  const days = /^\d{1,4}$/.test(unused) ? Number(unused) : Number.NaN
-  return days >= 1 && days <= 3650 ? days : Number.NaN
-}
-
-const NONE = { grants: [] }
-const MOST_SHOWN = 200
+const NONE: Awaited<ReturnType<typeof listGrants>> = { items: [] }
 const NO_DAYS = 'Days are a whole number from 1 to 3650.'
+const NO_SCOPE = 'A scope is one word, as orders.read.'
+const NO_PAGE = 'There is no such page of this list. Begin with the first.'

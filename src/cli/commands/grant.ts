@@ -10,9 +10,10 @@ export const declareGrant: Declare = (program, run) => {
     .description('who has access to what: list grants, and end them')
     .addHelpText('after', EXAMPLES)
   withPages(grant.command('list'))
-    .description('live ones of a client, of a person, or of both; oldest first')
+    .description('live ones: of everybody, of a client, of a person, or of both')
     .option('--client <client_id>', 'those of a client')
     .option('--account <account>', 'those of a person, by sub or username')
+    .option('--scope <scope>', 'those that have it')
     .option('--unused <days>', 'those whose tokens were not used for so long', wholeNumber)
     .action((options: GrantListOptions) =>
       run(async (terminal) => (await load()).listGrants(options, terminal)),
@@ -34,5 +35,6 @@ export const declareGrant: Declare = (program, run) => {
 const EXAMPLES = `
 Examples:
   $ portcullis grant list --account ada
+  $ portcullis grant list --scope orders.write
   $ portcullis grant list --client shop --unused 90 --all --json
   $ portcullis grant end WVWVNn5_ZXI-nCHBpCdO7A`

@@ -18,7 +18,10 @@ export type ShownGrant = {
   readonly last_route?: string
 }
 
-export type GrantFilters = Readonly<Record<'client_id' | 'sub' | 'unused', string>>
+/** What is looked for, '' where anything will do; and `cursor`, the page of the list. */
+export type GrantFilters = Readonly<
+  Record<'client_id' | 'sub' | 'scope' | 'unused' | 'cursor', string>
+>
 
 export const grantsPage = (
   frame: Frame,
@@ -26,8 +29,6 @@ export const grantsPage = (
     readonly grants: readonly ShownGrant[]
     readonly filters: GrantFilters
     readonly next?: string
-    /** Without a client or a person: so many grants of how many clients were looked through. */
-    readonly looked?: { readonly grants: number; readonly clients: number; readonly more: boolean }
     readonly mayEnd: boolean
     readonly done?: string
     readonly problem?: string
@@ -41,27 +42,32 @@ export const grantsPage = (
 <form class="filters" method="get" action="/grants" role="search">
 <div><label for="client_id">client_id</label><input id="client_id" name="client_id" value="${p.filters.client_id}"></div>
 <div><label for="sub">Person (sub)</label><input id="sub" name="sub" value="${p.filters.sub}"></div>
+<div><label for="scope">Scope</label><input id="scope" name="scope" value="${p.filters.scope}"></div>
 <div><label for="unused">Unused for days</label><input id="unused" name="unused" inputmode="numeric" size="6" value="${p.filters.unused}"></div>
 <button type="submit">Search</button></form>
-${p.looked?.more && html`<p class="caution">Looked through ${p.looked.grants} grants of ${p.looked.clients} clients, not all of them. Name a client or a person to see the rest.</p>`}
 ${grantsTable(p.grants, {
-  caption: captionOf(p.filters, p.looked === undefined),
-  none:
-    p.next === undefined
-      ? 'No grant is like that.'
-      : 'Nothing among those looked through; go further.',
+  caption: captionOf(p.filters),
+  none: noneOf(p.filters, p.next !== undefined),
   end: p.mayEnd ? { csrf: frame.csrf, fields: { ...p.filters, back: 'grants' } } : undefined,
 })}
+${p.grants.length === 0 && p.next !== undefined && html`<p class="soft">A page looks through some thousand grants. <code>portcullis grant list --all</code>, with the same filters, looks through all of them at once.</p>`}
 ${goOn('/grants', p.filters, p.next)}`,
   })
 
-const captionOf = ({ client_id, sub, unused }: GrantFilters, isWhole: boolean): string => {
+const noneOf = ({ cursor }: GrantFilters, isMore: boolean): string => {
+  if (isMore) return 'None of those looked through so far is like that. There are more: go further.'
+  return cursor === '' ? 'No grant is like that.' : 'None of the rest is like that.'
+}
+
+const captionOf = ({ client_id, sub, scope, unused }: GrantFilters): string => {
   const whose = [
     client_id !== '' && `of ${displayed(client_id)}`,
     sub !== '' && `by ${displayed(sub)}`,
+    scope !== '' && `that have ${displayed(scope)}`,
+    unused !== '' && `with tokens unused for ${displayed(unused, 10)} days`,
   ].filter((part) => part !== false)
-  const idle = unused === '' ? '' : ` with tokens unused for ${displayed(unused, 10)} days`
-  return `${['Grants', ...whose].join(' ')}${idle}, ${isWhole ? 'oldest first' : 'those first that have lain idle for longest'} (times in UTC)`
+  const order = client_id === '' && sub === '' ? 'client by client, oldest first' : 'oldest first'
+  return `${['Grants', ...whose].join(' ')}, ${order} (times in UTC)`
 }
 
 /** `by`: what all of them share is left out. `end`: who looks may end them; goes along with the form. */

@@ -41,15 +41,21 @@ export const facts = (pairs: readonly (readonly [string, Html | string] | undefi
     pair === undefined ? [] : [html`<dt>${pair[0]}</dt><dd>${pair[1]}</dd>`],
   )}</dl>`
 
-/** The way to the next page of a list. */
+/** The ways to the first page of a list, where `query` has the cursor of another one, and to the next. */
 export const goOn = (
   path: string,
   query: Readonly<Record<string, string>>,
   next: string | undefined,
-): Html =>
-  next === undefined
-    ? html``
-    : html`<p class="pages"><a class="button" href="${addressOf(path, { ...query, cursor: next })}">Further</a></p>`
+): Html => {
+  const isFirst = (query.cursor ?? '') === ''
+  if (isFirst && next === undefined) return html``
+  return html`<p class="pages">${!isFirst && wayTo('First', path, { ...query, cursor: '' })}${
+    next !== undefined && wayTo('Further', path, { ...query, cursor: next })
+  }</p>`
+}
+
+const wayTo = (label: string, path: string, query: Readonly<Record<string, string>>): Html =>
+  html`<a class="button" href="${addressOf(path, query)}">${label}</a>`
 
 export const addressOf = (path: string, query: Readonly<Record<string, string>>): string => {
   const given = Object.entries(query).filter(([, value]) => value !== '')

@@ -190,6 +190,18 @@ describe('portcullis session', () => {
   })
 })
 
+describe('an id that begins with a dash', () => {
+  it.each([
+    ['session', 'end', '-ZNotAnOption_234567890', '--account', 'ada'],
+    ['grant', 'show', '-ZNotAnOption_2345678', '--json'],
+    ['grant', 'end', '-ZNotAnOption_2345678'],
+    ['registration-token', 'withdraw', '-ZNotAnOption_2345678'],
+  ])('is looked for, and no option: %s %s', async (...words) => {
+    // 2: misuse.
+    expect((await command(words)).code).not.toBe(2)
+  })
+})
+
 describe('portcullis registration-token', () => {
   const register = (token: string) =>
     fetch(`${portcullis.origin}/oauth/register`, {

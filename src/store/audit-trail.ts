@@ -70,6 +70,13 @@ export const createAuditTrail = (deps: AuditDeps): AuditTrail => {
   let failed = false
   const failures = createQuota()
 
+  // Rows of a batch may be written in the order of their keys: that of the notes.
+  let last = 0
+  const nextId = (): string => {
+    last += 1
+    return `${last.toString(36).padStart(6, '0')}.${deps.secrets.id()}`
+  }
+
   const write = async (): Promise<void> => {
     const events = waiting.slice(0, BATCH)
     try {
@@ -102,7 +109,7 @@ export const createAuditTrail = (deps: AuditDeps): AuditTrail => {
         dropped += 1
         return
       }
-      waiting.push({ id: deps.secrets.id(), at: clock(), event, fields: plain(fields) })
+      waiting.push({ id: nextId(), at: clock(), event, fields: plain(fields) })
       later(PAUSE)
     },
     async search(query) {

@@ -1,6 +1,6 @@
 import type { Declare } from '../declaration.ts'
 import type { GrantListOptions } from '../grant.ts'
-import { wholeNumber, withData, withPages } from './options.ts'
+import { wholeNumber, withData, withId, withPages } from './options.ts'
 
 /** `portcullis grant …` */
 export const declareGrant: Declare = (program, run) => {
@@ -18,15 +18,13 @@ export const declareGrant: Declare = (program, run) => {
     .action((options: GrantListOptions) =>
       run(async (terminal) => (await load()).listGrants(options, terminal)),
     )
-  withData(grant.command('show'))
+  withId(withData(grant.command('show')))
     .description('one of them')
-    .argument('<id>')
     .action((id: string, options) =>
       run(async (terminal) => (await load()).showGrant(id, options, terminal)),
     )
-  withData(grant.command('end'))
+  withId(withData(grant.command('end')))
     .description('end one: its tokens are refused everywhere at once')
-    .argument('<id>')
     .action((id: string, options) =>
       run(async (terminal) => (await load()).endGrant(id, options, terminal)),
     )

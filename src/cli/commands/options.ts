@@ -8,6 +8,10 @@ export const listed = (value: string, before: readonly string[] = []): readonly 
   value,
 ]
 
+/** One of 64 ids begins with a dash, and is no option for that. */
+export const withId = (command: Command, argument = '<id>'): Command =>
+  command.argument(argument).allowUnknownOption()
+
 /** How a command finds the running gateway. */
 export const withConnection = (command: Command): Command =>
   command

@@ -1,6 +1,6 @@
 import type { Declare } from '../declaration.ts'
 import type { RegistrationTokenOptions } from '../registration-token.ts'
-import { duration, wholeNumber, withData, withPages } from './options.ts'
+import { duration, wholeNumber, withData, withId, withPages } from './options.ts'
 
 /** `portcullis registration-token …` */
 export const declareRegistrationToken: Declare = (program, run) => {
@@ -22,9 +22,8 @@ export const declareRegistrationToken: Declare = (program, run) => {
     .action((options) =>
       run(async (terminal) => (await load()).listRegistrationTokens(options, terminal)),
     )
-  withData(token.command('withdraw'))
+  withId(withData(token.command('withdraw')))
     .description('make one good no more; what was registered with it stays')
-    .argument('<id>')
     .action((id: string, options) =>
       run(async (terminal) => (await load()).withdrawRegistrationToken(id, options, terminal)),
     )

@@ -1,6 +1,6 @@
 import type { Declare } from '../declaration.ts'
 import type { SessionEndOptions, SessionListOptions } from '../session.ts'
-import { withData } from './options.ts'
+import { withData, withId } from './options.ts'
 
 /** `portcullis session …` */
 export const declareSession: Declare = (program, run) => {
@@ -15,9 +15,8 @@ export const declareSession: Declare = (program, run) => {
     .action((options: SessionListOptions) =>
       run(async (terminal) => (await load()).listSessions(options, terminal)),
     )
-  withData(session.command('end'))
+  withId(withData(session.command('end')), '[id]')
     .description('end one, or with --all every one of a person; what applications have stays')
-    .argument('[id]')
     .requiredOption('--account <account>', 'of whom, by sub or username')
     .option('--all', 'every one')
     .action((id: string | undefined, options: SessionEndOptions) =>

@@ -1,13 +1,9 @@
-import { existsSync } from 'node:fs'
-import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
 import { hashPassword } from '../src/store/passwords.ts'
 import { createAuthority } from './support/certificates.ts'
 import { startPortcullis } from './support/portcullis.ts'
-
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const absent = !existsSync(executablePath) && process.env.CI === undefined
-if (absent) console.info(`browser tests are skipped: there is no Chromium at ${executablePath}`)
+import { noBrowser, realBrowser } from './support/real-browser.ts'
 
 const HOST = 'console-host'
 const PASSWORD = 'a password of ada'
@@ -16,19 +12,8 @@ const PASSWORD = 'a password of ada'
  * Browsers treat loopback as they treat TLS: only under another name is it seen what they make of cookies, of
  * `Sec-Fetch-Site` and of `Origin` in clear.
  */
-describe.skipIf(absent)('the console under a name of the network, in a real browser', () => {
-  let browser: Browser
-
-  beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        ...['--no-sandbox', '--disable-background-networking'],
-        `--host-resolver-rules=MAP ${HOST} 127.0.0.1`,
-      ],
-    })
-  })
-  afterAll(() => browser?.close())
+describe.skipIf(noBrowser)('the console under a name of the network, in a real browser', () => {
+  const { freshPage, complaints } = realBrowser(`--host-resolver-rules=MAP ${HOST} 127.0.0.1`)
 
   const start = async (isSecure: boolean) => {
     const hash = await hashPassword(PASSWORD)
@@ -51,10 +36,9 @@ describe.skipIf(absent)('the console under a name of the network, in a real brow
     'A37 by %s: sign in, a form, sign out; the warning is there where it has to be',
     async (scheme, isSecure) => {
       const { at, stop } = await start(isSecure)
-      const context = await browser.newContext({ ignoreHTTPSErrors: true })
+      const page = await freshPage({ ignoreHTTPSErrors: true })
       try {
         expect(at).toMatch(new RegExp(`^${scheme}://${HOST}:`))
-        const page = await context.newPage()
         const warned = async () => (await page.textContent('body'))?.includes('without TLS')
         await page.goto(at)
         expect(await warned()).toBe(!isSecure)
@@ -63,7 +47,7 @@ describe.skipIf(absent)('the console under a name of the network, in a real brow
         await submit(page, 'main button')
         expect(await page.textContent('header')).toContain('Ada Lovelace')
         expect(await warned()).toBe(!isSecure)
-        const cookies = (await context.cookies(at)).map(({ name, secure, sameSite }) => [
+        const cookies = (await page.context().cookies(at)).map(({ name, secure, sameSite }) => [
           ...[name, secure, sameSite],
         ])
         expect(cookies).toContainEqual([
@@ -79,7 +63,9 @@ describe.skipIf(absent)('the console under a name of the network, in a real brow
         await page.goto(`${at}/people`)
         expect(page.url()).toContain('/sign-in')
       } finally {
-        await context.close()
+        await page.close()
+        // In clear a browser says of every page that it passes over Cross-Origin-Opener-Policy.
+        complaints.splice(0)
         await stop()
       }
     },

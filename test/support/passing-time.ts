@@ -3,7 +3,8 @@ import { movableClock } from './stores.ts'
 
 /** A clock and intervals that pass when they are told to, for a program in this process. To be made before it starts. */
 export const passingTime = () => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  // What beats must not stand still in between.
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'], shouldAdvanceTime: true })
   const clock = movableClock()
   return {
     clock,

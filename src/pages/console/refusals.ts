@@ -20,7 +20,7 @@ export type RefusalFilters = Readonly<
 >
 
 const LABELS = [
-  ['request_id', 'Request id (X-Request-Id, or request_id in the answer)'],
+  ['request_id', 'Request id (X-Request-Id)'],
   ['client_id', 'client_id'],
   ['sub', 'Person (sub)'],
   ['route', 'Route'],

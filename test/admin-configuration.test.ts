@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { shownConfiguration } from '../src/admin/configuration.ts'
 import { formatProblem, loadConfiguration } from '../src/config/load.ts'
 import { createAuthority } from './support/certificates.ts'
+import { startPortcullis } from './support/portcullis.ts'
 import { locationOf, storeConfig, temporaryFolder } from './support/stores.ts'
 
 describe('GET /api/v1/configuration', () => {
@@ -69,5 +70,30 @@ accounts: [{ username: ada, password: '\${S8}' }]
     expect(shown).not.toContain('s3cret')
     expect(shown).not.toContain('PRIVATE KEY')
     expect(shown).not.toContain(key.split('\n')[1])
+  })
+})
+
+describe('admin.token', () => {
+  it('that is changed is taken on with the file, and the former one is refused', async () => {
+    const portcullis = await startPortcullis('')
+    try {
+      const { origin, port, folder } = portcullis
+      const file = join(folder, 'portcullis.yaml')
+      const loaded = await loadConfiguration(file, { ORIGIN: origin, PORT: String(port) })
+      if ('problems' in loaded) throw new Error(loaded.problems.map(formatProblem).join('\n'))
+      const statusFor = async (token: string) => {
+        const headers = { Authorization: `Bearer ${token}` }
+        return (await fetch(`${portcullis.admin}/api/v1/routes`, { headers })).status
+      }
+      const change = (token: string) =>
+        portcullis.server.apply({ ...loaded.config, admin: { ...loaded.config.admin, token } })
+      const [first, second] = ['1'.repeat(40), '2'.repeat(40)]
+      await change(first)
+      expect([await statusFor(first), await statusFor(second)]).toEqual([200, 401])
+      await change(second)
+      expect([await statusFor(first), await statusFor(second)]).toEqual([401, 200])
+    } finally {
+      await portcullis.stop()
+    }
   })
 })

@@ -46,7 +46,7 @@ export const examineAdmin = async (
 const LEAST = 32
 
 const MEND =
-  'Give the token of the running gateway in PORTCULLIS_ADMIN_TOKEN; one that was changed in the file takes a restart.'
+  'Give the token of the running gateway in PORTCULLIS_ADMIN_TOKEN; a variable that was changed takes a restart.'
 
 const known = (config: Config): readonly Finding[] => {
   if (config.store.kind !== 'sqlite' || !existsSync(config.store.file)) return []

@@ -76,12 +76,12 @@ const connectionsTo = (server: StoreServer): number =>
         server.ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'portcullis'"),
       )
 
-for (const { kind, absent, start } of serverKinds) {
+for (const { kind, absent, start, durable } of serverKinds) {
   describe.skipIf(absent)(`a ${kind} server that fails`, () => {
     let server: StoreServer
 
     beforeAll(async () => {
-      server = await start()
+      server = await start(durable)
     }, 60_000)
     afterEach(() => server.resume())
     afterAll(() => server.stop())

@@ -6,10 +6,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts'
 import { COLLECTING, filesOf, heldBy } from './held.ts'
 import { respawnPortcullis, type SpawnedPortcullis, spawnPortcullis, until } from './portcullis.ts'
-import { startPostgres } from './postgres-server.ts'
 import { issue, RECOVERY, recovery } from './recovery.ts'
-import { startRedis } from './redis-server.ts'
 import type { StoreServer } from './server-process.ts'
+import { postgres, redis } from './store-servers.ts'
 import { createWitness, witnessed } from './witness.ts'
 
 type Place = {
@@ -159,7 +158,7 @@ const NO_SERVER = new Proxy({} as StoreServer, {
 
 const startServer = async (kind: Trouble['kind']): Promise<StoreServer | undefined> => {
   if (kind === 'sqlite') return undefined
-  return kind === 'redis' ? startRedis() : startPostgres()
+  return kind === 'redis' ? redis.start(redis.durable) : postgres.start()
 }
 
 const portOf = (server: ReturnType<typeof createServer>): number => {

@@ -6,7 +6,7 @@ import type { Listen } from './config/config.ts'
 import { inTurn } from './in-turn.ts'
 import { Mistake } from './mistake.ts'
 import { createServer } from './node-http.ts'
-import { type Credentials, hangTlsDoor } from './tls-door.ts'
+import { type Credentials, hangTlsDoor, type TlsDoor } from './tls-door.ts'
 
 export type Handlers = {
   request(req: IncomingMessage, res: ServerResponse): void
@@ -64,8 +64,10 @@ export const openListener = async (
   let draining = false
   let stopped = false
   let accepted = 0
+  let door: TlsDoor | undefined
   const request = inTurn((req, res) => {
     if (draining) res.shouldKeepAlive = false
+    if (door?.turnsAway(req.socket)) return
     handlers.request(req, res)
   })
   const server = createServer(
@@ -84,7 +86,7 @@ export const openListener = async (
     },
     (req, res) => request(req, res),
   )
-  const door = handlers.tls === undefined ? undefined : hangTlsDoor(server)
+  door = handlers.tls === undefined ? undefined : hangTlsDoor(server)
   if (handlers.tls) door?.prepare(handlers.tls)()
   server.maxHeadersCount = 200
   if (handlers.most !== undefined) server.maxConnections = handlers.most
@@ -158,9 +160,13 @@ const SHORT_MS = 0.15
  */
 export const mostConnections = (wanted: number): number => {
   const files = openFilesLimit()
-  const reserve = Math.min(1024, Math.max(48, Math.floor(files / 4)))
-  return Math.max(1, Math.min(wanted, files - reserve))
+  return Math.max(1, Math.min(wanted, files - reserveOf(files)))
 }
+
+/** Half of what is reserved. */
+export const mostAdminConnections = (): number => Math.floor(reserveOf(openFilesLimit()) / 2)
+
+const reserveOf = (files: number): number => Math.min(1024, Math.max(48, Math.floor(files / 4)))
 
 const openFilesLimit = (): number => {
   try {

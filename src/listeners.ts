@@ -4,6 +4,7 @@ import {
   type Binding,
   type Handlers,
   type Listener,
+  mostAdminConnections,
   mostConnections,
   openListener,
 } from './listener.ts'
@@ -57,6 +58,9 @@ export const openListeners = async (
     openListener(listen, {
       request: handlers.admin,
       patience: ADMIN_PATIENCE_MS,
+      // Nobody has to be known for a connection: those in public must not run out of files for them.
+      most: mostAdminConnections(),
+      ...(handlers.lost && { lost: handlers.lost }),
       tls: tls ?? false,
     })
 

@@ -7,6 +7,9 @@ enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/portcullis', im
 /** Errors that whoever runs the program can mend: their message is all there is to say. */
 const MENDABLE = new Set(['Mistake', 'StoreRefused'])
 
+// It would end a process that only asks itself to read its file, until `start` listens to it.
+if (process.argv[2] === 'start') process.on('SIGHUP', () => {})
+
 const { run } = await import('./cli/run.ts')
 
 try {

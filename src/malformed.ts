@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { afterAnswers } from './in-turn.ts'
 import { STATUS_CODES } from './node-http.ts'
+import { addressOf } from './peer.ts'
 import type { Observe } from './telemetry/exchange.ts'
 
 /**
@@ -42,7 +43,7 @@ const refuse = (socket: Duplex, code: string | undefined, observe: Observe): voi
     path: '',
     status,
     seconds: 0,
-    remote: socket instanceof Socket ? (socket.remoteAddress ?? '') : '',
+    remote: socket instanceof Socket ? addressOf(socket) : '',
     refusal: code ?? 'malformed',
   })
   socket.end(

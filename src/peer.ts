@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, type Socket } from 'node:net'
 
 /** Who is at the other end of a request, as far as the configured proxies can be believed. */
 export type Peer = {
@@ -68,6 +68,10 @@ export const trustTest = (trustedProxies: readonly string[]): ((address: string)
     return family !== 0 && list.check(plain, family === 6 ? 'ipv6' : 'ipv4')
   }
 }
+
+/** The other end of a connection, as throttles and logs name it; empty when it has gone. */
+export const addressOf = ({ remoteAddress = '' }: Pick<Socket, 'remoteAddress'>): string =>
+  plainAddress(remoteAddress)
 
 /** `::ffff:10.0.0.1`, as dual-stack sockets call it, is 10.0.0.1. */
 const plainAddress = (address: string): string =>

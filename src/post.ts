@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster'
 import type { LiveTarget } from './admin/room.ts'
 import { type BackOff, createBackOff } from './back-off.ts'
 import type { Config } from './config/config.ts'
+import { Mistake } from './mistake.ts'
 import type { StopOptions } from './server.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Snapshot } from './telemetry/metrics.ts'
@@ -52,6 +53,8 @@ type Holder = {
   readonly since: number
   config: Config
   ready: boolean
+  /** How it ended. */
+  end?: string
   silent: number
   counts: Snapshot
 }
@@ -76,6 +79,9 @@ export const createPost = (deps: PostDeps): Post => {
       renew(deps.assignment(number).config)
       return stand
     } catch (error) {
+      // It said nothing any more because it was gone, which says more than that.
+      if (fresh.end !== undefined)
+        throw new Mistake(`worker ${number} ended (${fresh.end}) while it started`)
       kill(fresh)
       throw error
     }
@@ -83,6 +89,7 @@ export const createPost = (deps: PostDeps): Post => {
 
   const left = (gone: Holder, code: number | null, signal: string | null): void => {
     gone.ready = false
+    gone.end = signal ?? `exit code ${code}`
     gone.line.lost()
     deps.onDeparture(gone.counts)
     if (holder === gone) holder = undefined

@@ -11,10 +11,12 @@ export type Credentials = { readonly cert: string; readonly key: string }
 export type TlsDoor = {
   /**
    * Judges credentials, and throws a `Mistake` for those that will not do. What it returns puts them in force for the
-   * connections that come from then on; undefined: in clear. Those that are open stay what they are, but for idle ones
-   * where the one becomes the other.
+   * connections that come from then on; undefined: in clear. Where the one becomes the other idle connections are closed; what
+   * is under way is answered.
    */
   prepare(credentials: Credentials | undefined): () => void
+  /** True: a request came in clear over a connection from before TLS was spoken. It is told so, and nothing else. */
+  turnsAway(connection: Socket): boolean
   /** Cuts whoever came for TLS and is still there: the HTTP server knows nothing of who has not got through. */
   close(): void
 }
@@ -43,6 +45,11 @@ export const hangTlsDoor = (server: Server): TlsDoor => {
         // Whoever comes in clear has to notice, and the other way round.
         if (isOther) server.closeIdleConnections()
       }
+    },
+    turnsAway(connection) {
+      const isPassedBy = tls !== undefined && !('encrypted' in connection)
+      if (isPassedBy) turnAway(connection)
+      return isPassedBy
     },
     close() {
       for (const socket of arrived) socket.destroy()

@@ -1,8 +1,9 @@
+import { get } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { madeToken } from './support/admin.ts'
 import { csrfIn } from './support/console.ts'
 import { ask } from './support/over-tls.ts'
-import { type Portcullis, startPortcullis, until } from './support/portcullis.ts'
+import { type Portcullis, spawnPortcullis, startPortcullis, until } from './support/portcullis.ts'
 import { exchange } from './support/raw-client.ts'
 import { openRaw } from './support/raw-sockets.ts'
 
@@ -126,4 +127,82 @@ describe('A13 wrong admin tokens', () => {
     })
     expect(status).toBe(303)
   })
+})
+
+describe('RFC 9110 §10.1.1 who waits for 100 Continue before the body', () => {
+  it.each([
+    [
+      'the API',
+      () => head('POST /api/v1/explain HTTP/1.1', `Authorization: Bearer ${token}`, ...JSON_OF(2)),
+      '{}',
+      400,
+    ],
+    [
+      'the console',
+      () => head('POST /sign-in HTTP/1.1', FORM, 'Content-Length: 1', EXPECT),
+      'x',
+      403,
+    ],
+  ] as const)('gets it from %s, and then the answer', async (_, request, body, status) => {
+    const client = await openRaw(port)
+    client.send(request())
+    await until(() => client.received().startsWith('HTTP/1.1 100 Continue\r\n\r\n'))
+    client.send(body)
+    await until(() => client.received().includes(`HTTP/1.1 ${status} `))
+  })
+})
+
+const EXPECT = 'Expect: 100-continue'
+const JSON_OF = (length: number) => [
+  'Content-Type: application/json',
+  `Content-Length: ${length}`,
+  EXPECT,
+]
+
+describe('a listener for IPv6 that takes IPv4 as well', () => {
+  it('A5 tells addresses of IPv4 apart: one that guesses tokens does not count for another', async () => {
+    const both = await startPortcullis('', { admin: { host: '[::]' } })
+    try {
+      const at = Number(new URL(both.admin).port)
+      const guess = (localAddress: string) =>
+        new Promise<number | undefined>((resolve, reject) => {
+          const headers = { Host: 'localhost', Authorization: 'Bearer guessed' }
+          const options = {
+            host: '127.0.0.1',
+            port: at,
+            path: '/api/v1/routes',
+            localAddress,
+            headers,
+          }
+          get(options, (answer) => resolve(answer.resume().statusCode)).on('error', reject)
+        })
+      const statuses: (number | undefined)[] = []
+      for (let n = 0; n < 22; n += 1) statuses.push(await guess('127.0.0.66'))
+      expect(statuses.at(-1)).toBe(429)
+      expect(await guess('127.0.0.1')).toBe(401)
+      expect(
+        both.logged.filter(({ event }) => event === 'admin.refused').at(-1)?.fields.remote,
+      ).toBe('127.0.0.1')
+    } finally {
+      await both.stop()
+    }
+  })
+})
+
+describe('contract §6.5, §6.8 whoever connects to the admin listener and says nothing', () => {
+  it('does not take the files that the public listener needs', async () => {
+    const few = await spawnPortcullis(CONFIGURATION, { files: 256 })
+    try {
+      const { port: at } = new URL(few.admin)
+      const idle = await Promise.all(Array.from({ length: 280 }, () => openRaw(Number(at))))
+      for (let n = 0; n < 20; n += 1)
+        expect((await fetch(`${few.origin}/nothing`)).status).toBe(404)
+      for (const client of idle) client.socket.destroy()
+      await until(
+        async () => (await fetch(`${few.admin}/healthz`).catch(() => undefined))?.status === 200,
+      )
+    } finally {
+      await few.stop()
+    }
+  }, 60_000)
 })

@@ -242,6 +242,10 @@ describe('admin.tls while it runs', () => {
     const kept = await openRaw(portOf(admin))
     kept.send('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
     await until(() => kept.received().includes('alive'))
+    const busy = await openRaw(portOf(admin))
+    busy.send(
+      'POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1\r\n\r\n',
+    )
     const config = async (with_: typeof tls | undefined) => {
       const file = join(folder, 'portcullis.yaml')
       const env = { ORIGIN: running.origin, PORT: String(running.port) }
@@ -255,6 +259,12 @@ describe('admin.tls while it runs', () => {
     expect((await ask(`${secure}/healthz`)).status).toBe(200)
     expect((await ask(`${admin}/healthz`)).status).toBe(400)
     await until(() => kept.state() !== 'open')
+    // What was under way is answered, and nothing more is served in clear.
+    busy.send('xGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await until(() => busy.state() !== 'open')
+    const answers = [...busy.received().matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => status)
+    expect(answers).toEqual(['403', '400'])
+    expect(busy.received()).toContain('speaks HTTPS')
     await server.apply(await config(undefined))
     expect((await ask(`${admin}/healthz`)).status).toBe(200)
     await expect(ask(`${secure}/healthz`)).rejects.toThrow()

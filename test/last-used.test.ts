@@ -102,6 +102,7 @@ describe('when and where a grant was last used', () => {
       await lastUsed.flush()
       clock.move(1)
     }
+    // A busy minute's worth at once, however many they are.
     expect(batches).toEqual([500, 500, 200])
     expect(keys.size).toBe(1200)
     await lastUsed.close()

@@ -222,6 +222,21 @@ for (const { kind, absent, start, durable } of serverKinds) {
       expect(told).toContain(MISSED)
     })
 
+    it('R-21 connections that go silent are given up, the second time as the first, and others found', async () => {
+      const proxy = await through(server.port)
+      const place = server.url(freshName()).replace(`:${server.port}`, `:${proxy.port}`)
+      const store = await openAt(place)
+      await until(() => store.channel.healthy())
+      for (const times of [1, 2]) {
+        proxy.freeze()
+        await until(
+          () => store.logged.filter(({ event }) => event === 'store.lost').length === times,
+        )
+        await until(works(store))
+        await until(() => store.channel.healthy())
+      }
+    })
+
     it('R-36 a stall of our own is not its fault: nothing is given up', async () => {
       const store = await openAt(server.url(freshName()))
       const told: string[] = []

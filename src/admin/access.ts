@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { addressOf } from '../peer.ts'
 import { equal } from '../store/secrets.ts'
 import { type Answer, problem } from './answer.ts'
 import { isOurs } from './host.ts'
@@ -32,7 +33,7 @@ export const createAccess =
     const { authorization } = headers
     if (authorization === undefined) return NO_TOKEN
     const given = /^bearer +(\S+)$/i.exec(authorization)?.[1]
-    const remote = socket.remoteAddress ?? ''
+    const remote = addressOf(socket)
     // Compared first: whoever guesses from the same address locks nobody out who has it.
     if (given !== undefined && equal(given, token))
       return { actor: 'admin token', role: 'owner', remote }

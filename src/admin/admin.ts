@@ -30,10 +30,14 @@ export const createAdmin =
   (deps: Deps) =>
   (req: IncomingMessage, res: ServerResponse): void => {
     const failed = () => send(req, res, FAILED)
+    // RFC 9110 §10.1.1: whoever sent it may wait for this for ever. Bodies are bounded, in size and in time.
+    if (CONTINUE.test(req.headers.expect ?? '') && req.httpVersionMinor > 0) res.writeContinue()
     const path = pathOf(req)
     if (!path.startsWith('/api/') && !ENDPOINTS.has(path)) deps.console(req, res).catch(failed)
     else answer(req, path, deps).then((found) => send(req, res, found), failed)
   }
+
+const CONTINUE = /^100-continue$/i
 
 const answer = async (
   req: IncomingMessage,

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import * as z from 'zod/mini'
+import { addressOf } from '../peer.ts'
 import { PasswordsBusy } from '../store/passwords.ts'
 import { StoreUnavailable } from '../store/store.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -48,7 +49,7 @@ const refused = (
   answer: Answer,
   log: Log,
 ): Answer => {
-  log.warn('admin.refused', { status: answer.status, method, path, remote: socket.remoteAddress })
+  log.warn('admin.refused', { status: answer.status, method, path, remote: addressOf(socket) })
   return answer
 }
 

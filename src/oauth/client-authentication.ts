@@ -41,7 +41,8 @@ export const authenticateClient = async (
   const { clientSecrets } = room.throttles
   const client = await findClient(client_id, room)
   const who = client ? client_id : groupOf(client_id)
-  if (client) noteOn(req, { client_id })
+  // What is stored, not a part of what was posted.
+  if (client) noteOn(req, { client_id: client.client_id })
   await clientSecrets.check(who, caller.remote)
   const refused = await refuse(client, credentials, room)
   if (client && !refused) {

@@ -15,7 +15,7 @@ export type Chores = {
 
 type Step = () => Promise<unknown>
 
-/** Deletes expired rows every half minute, and counts the others, a thousand at a time, so that nothing else waits for long. */
+/** Deletes expired rows every half minute, a thousand at a time so that nothing else waits for long, and counts what is there. */
 export const createChores = (store: Pick<Store, 'purge' | 'rows'>, log: Log): Chores => {
   const running = new Set<Promise<void>>()
   let unfinished: readonly Step[] = []

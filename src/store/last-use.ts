@@ -48,17 +48,20 @@ type Row = {
   readonly term?: string
 }
 
+/** Undefined: it is damaged, and may be written anew: it is of no consequence. */
+const parse = (row: string): Row | undefined => {
+  try {
+    return JSON.parse(row)
+  } catch {
+    return undefined
+  }
+}
+
 /** Undefined: there is none, or it is of another term. */
 export const readUse = (row: string | undefined, term: string | undefined): LastUse | undefined => {
-  if (row === undefined) return undefined
-  const {
-    at,
-    route,
-    scopes,
-    unscoped = scopes ? undefined : at,
-    term: found,
-  }: Row = JSON.parse(row)
-  if (found !== term) return undefined
+  const read = row === undefined ? undefined : parse(row)
+  if (read === undefined || read.term !== term) return undefined
+  const { at, route, scopes, unscoped = scopes ? undefined : at } = read
   const known = new Map(Object.entries(scopes ?? {}))
   return { at, route, scopes: known, ...(unscoped !== undefined && { unscoped }) }
 }

@@ -27,9 +27,9 @@ export type LastUsed = {
   ): Promise<ReadonlyMap<string, LastUse>>
   /** The same of all that a client holds for itself, where `row` is what the store has of it. */
   own(client_id: string, row: string | undefined): LastUse | undefined
-  /** Writes what is due, a bounded part of it. Never rejects: it is tried again. */
+  /** Writes what is due. Never rejects: it is tried again. */
   flush(): Promise<void>
-  /** Writes what is due for the last time. */
+  /** Writes all that is not written yet. */
   close(): Promise<void>
 }
 
@@ -67,10 +67,10 @@ export const createLastUsed = (deps: {
   const isDue = ({ at, written, users }: Held): boolean =>
     at > written && (users === 0 || at - written >= AGAIN || clock() - at >= QUIET)
 
-  const due = (): readonly Held[] => {
-    const found: Held[] = []
+  const firstOf = (isWritten: (held: Held) => boolean): readonly Noted[] => {
+    const found: Noted[] = []
     for (const held of all.values()) {
-      if (isDue(held)) found.push(held)
+      if (isWritten(held)) found.push({ held, use: noted(held) })
       if (found.length === MOST) break
     }
     return found
@@ -97,10 +97,14 @@ export const createLastUsed = (deps: {
     return writes.length === 0 || store.batch(writes)
   }
 
-  const write = async (uses: readonly Noted[]): Promise<void> => {
+  /** False: others were faster each time. */
+  const write = async (uses: readonly Noted[]): Promise<boolean> => {
     for (let left = TRIES; left > 0; left -= 1) {
-      if (await attempt(uses)) return uses.forEach(settle)
+      if (!(await attempt(uses))) continue
+      uses.forEach(settle)
+      return true
     }
+    return false
   }
 
   /** To the end of the line, so that everybody's turn comes. */
@@ -112,13 +116,26 @@ export const createLastUsed = (deps: {
     if (held.users > 0 || held.at > use.at) all.set(held.name, held)
   }
 
-  const flush = async (): Promise<void> => {
+  /** All that `isWritten`, some hundreds at a time, until `limit` (milliseconds) is over. */
+  const writeAll = async (isWritten: (held: Held) => boolean, limit: number): Promise<void> => {
+    const end = performance.now() + limit
     try {
-      const uses = due().map((held) => ({ held, use: noted(held) }))
-      if (uses.length > 0) await write(uses)
+      for (;;) {
+        const uses = firstOf(isWritten)
+        if (uses.length > 0 && !(await write(uses))) return
+        if (uses.length < MOST || performance.now() > end) return
+      }
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
     }
+  }
+
+  let flushing: Promise<void> | undefined
+  const flush = (): Promise<void> => {
+    flushing ??= writeAll(isDue, EVERY).finally(() => {
+      flushing = undefined
+    })
+    return flushing
   }
 
   const told = (name: string, row: string | undefined): LastUse | undefined => {
@@ -162,7 +179,8 @@ export const createLastUsed = (deps: {
     flush,
     async close() {
       clearInterval(timer)
-      await flush()
+      await flushing
+      await writeAll(({ at, written }) => at > written, LAST)
     },
   }
 }
@@ -175,6 +193,8 @@ const noted = (held: Held): LastUse => ({
 
 /** Milliseconds between two writes. */
 const EVERY = 5000
+/** Milliseconds for what is left at the end. */
+const LAST = 2000
 /** Grants at a time. */
 const MOST = 500
 /** Seconds until what is used without pause is written again. */

@@ -112,9 +112,10 @@ export const postgresStore = async (
     beating = true
     try {
       ahead = await beatOn(listener)
+      // A statement that was given up is no answer.
+      unanswered = 0
     } finally {
       beating = false
-      unanswered = 0
     }
     unheard = channel.healthy() ? 0 : unheard + 1
     if (unheard > MOST_UNHEARD) {

@@ -7,6 +7,8 @@ export type FaultProxy = {
   delay(milliseconds: number): void
   /** Swallows everything, both ways, and says nothing of it; new connections are taken. */
   swallow(on: boolean): void
+  /** Swallows everything of the connections that there are, for good; new ones are well. */
+  freeze(): void
   /** Resets every connection. */
   reset(): void
   connections(): number
@@ -21,6 +23,7 @@ export const startFaultProxy = async (
   const pairs = new Set<readonly [Socket, Socket]>()
   let late = 0
   let swallowing = false
+  const frozen = new Set<Socket>()
 
   const pass = (from: Socket, into: Socket, change: (chunk: Buffer) => Buffer): void => {
     // Whatever the delay is changed to, nothing overtakes.
@@ -29,7 +32,7 @@ export const startFaultProxy = async (
     const send = (chunk: Buffer | undefined) =>
       void (chunk === undefined || into.destroyed || into.write(change(chunk)))
     from.on('data', (chunk: Buffer) => {
-      if (swallowing) return
+      if (swallowing || frozen.has(from)) return
       if (late === 0 && waiting.length === 0) return send(chunk)
       waiting.push(chunk)
       due = Math.max(due, performance.now() + late)
@@ -68,6 +71,9 @@ export const startFaultProxy = async (
     },
     swallow(on) {
       swallowing = on
+    },
+    freeze() {
+      for (const socket of [...pairs].flat()) frozen.add(socket)
     },
     reset,
     connections: () => pairs.size,

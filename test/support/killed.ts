@@ -74,6 +74,8 @@ export const killUnderLoad = async (
     await until(() => filesOf(gateway) <= before.files + SLACK, 20)
     const rows = await metricOf(gateway, /^portcullis_store_rows (\S+)$/m)
     const after = await heldBy(gateway)
+    if (after.heap - before.heap > MOST_HEAP)
+      problems.push(`heap ${before.heap} bytes before, ${after.heap} after`)
     await gateway.end()
     const damage = server === undefined ? damageOfFile(gateway.folder) : damageOf(server)
     if (damage !== '') problems.push(`the store: ${damage}`)
@@ -87,6 +89,9 @@ export const killUnderLoad = async (
 
 /** Connections of a pool, and what looks from outside. */
 const SLACK = 14
+
+/** Bytes that the heap may have grown by: what is cached, not what every round leaves behind. */
+const MOST_HEAP = 16 * 2 ** 20
 
 const damageOfFile = (folder: string): string => {
   const database = new DatabaseSync(join(folder, 'data/portcullis.db'))

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { addressOf } from '../../peer.ts'
 import type { Account } from '../../store/accounts.ts'
 import { digest, equal } from '../../store/secrets.ts'
 import type { Sessions } from '../../store/sessions.ts'
@@ -53,7 +54,7 @@ export const createConsoleSessions = (
   const visitor: ConsoleSessions['visitor'] = async (req) => {
     const value = readCookie(req, COOKIE)
     if (value === undefined) return undefined
-    const remote = req.socket.remoteAddress ?? ''
+    const remote = addressOf(req.socket)
     try {
       const found = await look(value, remote)
       known.note(value, found)

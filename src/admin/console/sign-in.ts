@@ -1,6 +1,7 @@
 import type Router from '@koa/router'
 import type Koa from 'koa'
 import { consoleSignInPage } from '../../pages/console/sign-in.ts'
+import { addressOf } from '../../peer.ts'
 import { equal } from '../../store/secrets.ts'
 import { StoreUnavailable } from '../../store/store.ts'
 import type { ConsoleRoom } from './console.ts'
@@ -51,7 +52,7 @@ const signIn = async (ctx: Koa.Context, room: ConsoleRoom): Promise<void> => {
   if (!equal(form.get('csrf') ?? '', tokenOf(browser, room))) return stalePage(ctx, room)
   const next = placeIn(form.get('next') ?? undefined)
   const username = form.get('username') ?? ''
-  const remote = ctx.req.socket.remoteAddress ?? ''
+  const remote = addressOf(ctx.req.socket)
   const password = form.get('password') ?? ''
   const proven = await room.prove({ username, password }, remote).catch(storeAway)
   if (proven === STORE_AWAY)

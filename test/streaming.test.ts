@@ -469,7 +469,7 @@ clients:
     await untilTrue(async () => (await metric(program, 'portcullis_streams{')) === 0)
     await untilTrue(async () => (await metric(program, 'portcullis_upstream_in_flight')) === 0)
     await until('the upstream has nothing to do', () => upstream.answers.size === 0)
-    expect(upstream.sockets.clients.size).toBe(0)
+    await until('no WebSocket is left', () => upstream.sockets.clients.size === 0)
   }
 
   it('no socket, listener or memory stays behind', async () => {

@@ -76,6 +76,7 @@ const SHORT = 12
 const sizeOf = ({
   path,
   id,
+  remote,
   client_id = '',
   sub = '',
   missing_scope = '',
@@ -87,6 +88,7 @@ const sizeOf = ({
   FIXED +
   path.length +
   id.length +
+  remote.length +
   2 * (client_id.length + sub.length + missing_scope.length + ended.length) +
   2 * (reason.length + description.length + error.length)
 

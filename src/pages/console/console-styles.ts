@@ -82,7 +82,7 @@ font-size:.8125rem;font-weight:600;white-space:nowrap}
 .facts dt{color:var(--soft)}
 .facts dd{margin:0}
 .filters{display:flex;flex-wrap:wrap;align-items:end;gap:.75rem;margin:0 0 1rem}
-.filters [name=request_id]{width:21rem}
+.filters [name=request_id]{width:min(21rem,100vw - 2.5rem)}
 .filters label,.stack>label,.stack legend,.stack>div>label{display:block;font-weight:600;font-size:.875rem}
 input,select,textarea{font:inherit;color:inherit;background:var(--well);border:1.5px solid var(--edge);border-radius:8px;
 padding:.375rem .625rem;min-height:2.5rem;max-width:100%}
